@@ -82,8 +82,10 @@ class Headers(Query):
 class Request:
     """What a visitor asked, by HTTP or as the opening request of a WebSocket.
 
-    ``path`` is the raw (still encoded) path. ``subpath`` is what follows the room in it, decoded, without a leading
-    slash. ``user`` is whatever the one who authenticated the request put there. ``remote`` is the peer's IP address.
+    ``path`` is the raw (still encoded) path. ``party`` and ``room`` are the room it addresses (empty where it addresses
+    none) and ``subpath`` what follows them, decoded, without a leading slash. ``user`` is whatever the one who
+    authenticated the request put there. ``remote`` is the peer's IP address. ``env`` and ``parties`` are the lobby's, so
+    that a hook which runs before any room (``on_before_connect``, ``on_fetch``) has them too.
     """
 
     method: str = "GET"
@@ -93,9 +95,13 @@ class Request:
     body: bytes = b""
     scheme: str = "http"
     host: str = "localhost"
+    party: str = ""
+    room: str = ""
     subpath: str = ""
     user: Any = None
     remote: str | None = None
+    env: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    parties: Any = field(default=None, repr=False, compare=False)
 
     @classmethod
     def build(cls, url: str, method: str = "GET", *, headers: Pairs = (), body: bytes = b"", **more: Any) -> Request:

@@ -45,6 +45,15 @@ class Range:
     reverse: bool = False
     limit: int | None = None
 
+    def holds(self, key: str) -> bool:
+        """Whether ``key`` is within the bounds (``limit`` aside)."""
+        return (
+            key.startswith(self.prefix)
+            and (self.start is None or key >= self.start)
+            and (self.start_after is None or key > self.start_after)
+            and (self.end is None or key < self.end)
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:

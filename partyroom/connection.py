@@ -1,0 +1,165 @@
+"""Connection: one client's presence in one room.
+
+What a connection may cost is decided here and only here: a client that reads too slowly is aborted once its buffer is
+full, one that sends too fast is closed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from .errors import CloseCode, LimitError
+from .frame import Frame
+from .http import Request
+from .limits import Limits
+from .transport import Transport
+
+__all__ = ["Connection"]
+
+_SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
+
+
+class Connection:
+    """A client in a room: ``id`` (the ``_pk`` it sent, or one of ours), ``request``, ``tags``, ``state``.
+
+    ``id`` is what the *client* claims and may be claimed twice: identity is the object itself, and trust belongs in
+    ``request.user``.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_bytes_left",
+        "_frames_left",
+        "_limits",
+        "_refilled_at",
+        "_state",
+        "_transport",
+        "close_code",
+        "close_reason",
+        "closed",
+        "greeted",
+        "id",
+        "request",
+        "tags",
+    )
+
+    def __init__(self, id: str, request: Request, transport: Transport, limits: Limits) -> None:
+        self.id = id
+        self.request = request
+        self.tags: tuple[str, ...] = (id,)
+        self.closed = False
+        """Whether this connection is closing or closed: what is sent to it now goes nowhere."""
+        self.close_code: int = CloseCode.NO_STATUS
+        self.close_reason = ""
+        self.greeted = False
+        """Whether ``on_connect`` has begun, so that ``on_close`` is due."""
+        self._transport = transport
+        self._limits = limits
+        self._state: str = "null"
+        self._refilled_at = monotonic()
+        self._frames_left: float = (limits.frames_per_second or 0) * limits.rate_window
+        self._bytes_left: float = (limits.bytes_per_second or 0) * limits.rate_window
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.id!r}{' closed' if self.closed else ''}>"
+
+    # -- sending ---------------------------------------------------------------------------------------------------
+
+    def send(self, message: str | bytes | bytearray | memoryview) -> None:
+        """Send a text or binary message; it is queued at once and in order. Does nothing when the client has gone."""
+        self.send_frame(Frame(message))
+
+    def send_json(self, value: Any) -> None:
+        """Send ``value`` as JSON text; raises ``TypeError`` or ``ValueError`` for what JSON cannot say."""
+        self.send_frame(Frame(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))))
+
+    def send_frame(self, frame: Frame) -> None:
+        """Send a message that is encoded once for many receivers: what ``room.broadcast`` is made of."""
+        if self.closed:
+            return
+        transport = self._transport
+        waiting = transport.buffered
+        if waiting and waiting + len(frame.wire) > self._limits.buffer:
+            self.abort("too slow: its buffer is full")
+            return
+        transport.write(frame)
+
+    def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
+        """Say goodbye, after all that was sent before; ``on_close`` follows when the socket has ended.
+
+        Raises ``ValueError`` for a code that no endpoint may send (RFC 6455 section 7.4) and for a reason of more than
+        123 bytes in UTF-8.
+        """
+        if code not in _SENDABLE_CODES and not 3000 <= code <= 4999:
+            raise ValueError(f"close code {code} may not be sent: use 1000, 3000 to 4999, or a CloseCode")
+        if len(reason.encode()) > 123:
+            raise ValueError("a close reason is at most 123 bytes (RFC 6455 section 5.5)")
+        if not self.closed:
+            self._end(code, reason)
+            self._transport.close(code, reason)
+
+    def abort(self, reason: str = "") -> None:
+        """Cut the connection without a goodbye; the client sees 1006."""
+        if self.close_code != CloseCode.ABNORMAL:
+            self._end(CloseCode.ABNORMAL, reason)
+            self._transport.abort()
+
+    def _end(self, code: int, reason: str) -> None:
+        self.closed = True
+        self.close_code = code
+        self.close_reason = reason
+
+    # -- state -----------------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> Any:
+        """A small JSON value kept with the connection, also while its room hibernates; ``None`` at first.
+
+        Reading gives a copy: assign to change it. Raises ``LimitError`` when it is over 2 KiB as JSON.
+        """
+        return json.loads(self._state)
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        size = len(text.encode())
+        if size > self._limits.state:
+            raise LimitError(f"connection state is {size} bytes as JSON, over the limit of {self._limits.state}")
+        self._state = text
+
+    def set_state(self, value: Any | Callable[[Any], Any]) -> Any:
+        """Set ``state`` to a value, or to what a function makes of the present one; returns the new state."""
+        self.state = value(self.state) if callable(value) else value
+        return self.state
+
+    # -- receiving -------------------------------------------------------------------------------------------------
+
+    def spend(self, message: str | bytes) -> bool:
+        """Count an incoming message against the rate limits; past them the connection is closed (1008) and it is False.
+
+        A token bucket that looks at the clock only when it has run dry. Text counts its characters.
+        """
+        self._frames_left -= 1
+        self._bytes_left -= len(message)
+        if self._frames_left >= 0 and self._bytes_left >= 0:
+            return True
+        return self._refill()
+
+    def _refill(self) -> bool:
+        limits = self._limits
+        now = monotonic()
+        elapsed, self._refilled_at = now - self._refilled_at, now
+        for name, rate in (("_frames_left", limits.frames_per_second), ("_bytes_left", limits.bytes_per_second)):
+            if rate is None:
+                setattr(self, name, float("inf"))
+                continue
+            left = min(getattr(self, name) + elapsed * rate, rate * limits.rate_window)
+            setattr(self, name, left)
+            if left < 0:
+                what = "messages" if name == "_frames_left" else "bytes"
+                self.close(CloseCode.POLICY_VIOLATION, f"too many {what} a second")
+                return False
+        return True

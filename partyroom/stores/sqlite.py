@@ -1,0 +1,406 @@
+"""SQLiteStore: rooms in one file on disk, safe against ``kill -9``, a full disk, and a second process.
+
+Writes go through one thread with *group commit*: while one commit waits for the disk, batches queue up, and all of them
+become the next commit. A hundred rooms that save at once cost one ``fsync``, not a hundred. Reads have connections of
+their own and never wait for a commit (write-ahead logging, https://sqlite.org/wal.html).
+
+``rows`` has the tables and statements, ``files`` the lock and the setting aside, this file the threads between them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Collection, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final, TypeVar
+
+from ..errors import Damaged, LimitError, PartyroomError, StoreClosed, StoreError
+from ..http import Address
+from . import rows
+from .base import Batch, Range
+from .files import FileLock, beside, set_aside
+from .keys import EVERYTHING, check_fence, check_text, checked
+
+__all__ = ["SQLiteStore"]
+
+T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+_MIB: Final = 1024 * 1024
+_MAX_VALUE: Final = 512 * _MIB
+"""A row must fit into SQLite's limit of a billion bytes."""
+
+_MAGIC: Final = b"SQLite format 3\0"
+_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+_BUSY_SECONDS: Final = 5.0
+"""How long to wait for another program that has the file open, such as the ``sqlite3`` shell."""
+
+_ADVICE: Final = {
+    sqlite3.SQLITE_FULL: "the disk is full: free some space; it goes on as soon as there is room",
+    sqlite3.SQLITE_IOERR: "the disk reported an error: look at the disk and its quota; it goes on when the disk does",
+    sqlite3.SQLITE_READONLY: "the file or its folder is read-only: make both writable, or choose another place",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that the file and its folder are writable and not removed",
+    sqlite3.SQLITE_BUSY: "another program holds a lock on it: close that program",
+}
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A batch in the queue and who waits for it."""
+
+    address: Address
+    batch: Batch
+    fence: int
+    outcome: asyncio.Future[None]
+
+
+class SQLiteStore:
+    """Keeps rooms in the SQLite file ``path``; its folder is made if need be.
+
+    Nothing is touched until the first use (or ``await store.open()``, for an error at once), so a store may be made at
+    module level, outside any event loop. Opening raises ``StoreError`` for what the operator must mend (a folder that
+    cannot be written, a second process, a newer schema) and tries again at the next use. A damaged file is renamed to
+    ``NAME.damaged-TIME`` with a warning in the log, and a new one begun.
+
+    ``check_up_to`` is the size in bytes up to which the whole file is checked when it is opened (about 0.3 s for each
+    100 MB); of a larger one the header and schema are, and each row when it is read. ``readers`` is how many reads may
+    run at once.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, check_up_to: int = 64 * _MIB, readers: int = 2) -> None:
+        if os.fspath(path) == ":memory:":
+            raise StoreError("SQLiteStore keeps rooms in a file; for a store in memory use MemoryStore()")
+        self.path = Path(path).absolute()
+        self._check_up_to = check_up_to
+        self._writer_thread = ThreadPoolExecutor(1, "partyroom-writer")
+        self._reader_threads = ThreadPoolExecutor(readers, "partyroom-reader")
+        self._queue_lock = Lock()  # guards the three below; held for moments only
+        self._queue: list[_Waiting] = []
+        self._draining = False
+        self._closed = False
+        self._open_lock = Lock()  # guards the two below
+        self._file_lock: FileLock | None = None
+        self._identity: tuple[int, int] | None = None
+        self._writer: sqlite3.Connection | None = None  # the writer thread's alone once opened
+        self._readers: list[sqlite3.Connection] = []  # those not in use
+
+    def __repr__(self) -> str:
+        return f"SQLiteStore({str(self.path)!r})"
+
+    async def open(self) -> None:
+        """Open the file now instead of at the first use; raises ``StoreError``."""
+        await self._read(lambda connection: None)
+
+    async def get(self, address: Address, keys: Collection[str]) -> dict[str, bytes]:
+        """The values of those of ``keys`` that exist, as of one moment. Raises ``Damaged``."""
+        wanted = tuple(keys)
+        for text in (*address, *wanted):
+            check_text(text, "key or room id")
+        return await self._read(lambda connection: rows.get(connection, address, wanted))
+
+    async def load(self, address: Address, range: Range = EVERYTHING) -> list[tuple[str, bytes]]:
+        """The keys and values in ``range``, in order. Raises ``Damaged``."""
+        for text in address:
+            check_text(text, "room id")
+        return await self._read(lambda connection: rows.load(connection, address, range))
+
+    def apply(self, address: Address, batch: Batch, *, fence: int = 0) -> Coroutine[Any, Any, None]:
+        """Write ``batch``; when awaited, it is on disk. The call itself takes its place in the queue, not the await."""
+        outcome: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        try:
+            check_fence(fence)
+            self._enqueue(_Waiting(address, _fitting(checked(address, batch)), fence, outcome))
+        except PartyroomError as error:
+            outcome.set_exception(error)
+        return _wait(outcome)
+
+    async def alarms(self, *, limit: int = 1000) -> list[tuple[Address, float]]:
+        """The rooms that have an alarm and when (seconds since the epoch), the earliest first."""
+        return await self._read(lambda connection: rows.alarms(connection, limit))
+
+    async def rooms(self, party: str | None = None) -> list[Address]:
+        """The rooms that have a key or an alarm stored, of ``party`` or of all, in order."""
+        if party is not None:
+            check_text(party, "party")
+        return await self._read(lambda connection: rows.rooms(connection, party))
+
+    async def close(self) -> None:
+        """Write what ``apply`` has accepted, then close the file; later calls raise ``StoreClosed``."""
+        with self._queue_lock:
+            self._closed = True
+        await asyncio.to_thread(self._release)
+
+    # Writing: on the caller's thread up to the queue, on the writer thread from there.
+
+    def _enqueue(self, waiting: _Waiting) -> None:
+        with self._queue_lock:
+            self._check_open()
+            self._queue.append(waiting)
+            if not self._draining:
+                self._draining = True
+                self._writer_thread.submit(self._drain)
+
+    def _drain(self) -> None:
+        """Commit group after group until nothing waits."""
+        while True:
+            with self._queue_lock:
+                group, self._queue = self._queue, []
+                if not group:
+                    self._draining = False
+                    return
+            _settle(group, self._commit(group))
+
+    def _commit(self, group: list[_Waiting]) -> list[Exception | None]:
+        """Write the whole group in one transaction and return what became of each batch."""
+        try:
+            connection = self._writing()
+            connection.execute("BEGIN IMMEDIATE")
+            outcomes = [self._attempt(connection, waiting) for waiting in group]
+            connection.execute("COMMIT")
+        except Exception as error:
+            self._drop_writer()
+            return [self._explained(error, "write to") for waiting in group]
+        return outcomes
+
+    def _attempt(self, connection: sqlite3.Connection, waiting: _Waiting) -> Exception | None:
+        """Write one batch of a group, or nothing of it."""
+        connection.execute("SAVEPOINT batch")
+        try:
+            rows.write(connection, waiting.address, waiting.batch, waiting.fence)
+        except Exception as error:
+            if not connection.in_transaction:
+                raise  # SQLite has given up the whole transaction, as it does when the disk is full
+            connection.execute("ROLLBACK TO batch")
+            connection.execute("RELEASE batch")
+            return self._explained(error, "write to")
+        connection.execute("RELEASE batch")
+        return None
+
+    def _writing(self) -> sqlite3.Connection:
+        """The writer's connection, to the file that is still at ``path``."""
+        self._ensure_open()
+        if self._identity != _identity(self.path):
+            # What is written to an unlinked file is gone at exit; nobody may be told that it was saved.
+            raise StoreError(f"{self.path} was removed or replaced while in use: put it back, or restart the server")
+        if self._writer is None:
+            self._writer = _connect(self.path)
+        return self._writer
+
+    def _drop_writer(self) -> None:
+        """After a failed transaction begin with a fresh connection: it cannot be stuck in the old error."""
+        connection, self._writer = self._writer, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+    # Reading: on the reader threads.
+
+    async def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._reader_threads, self._reading, work)
+
+    def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run ``work`` on a connection of its own, in a transaction: it sees the file as of one moment."""
+        self._ensure_open()
+        connection: sqlite3.Connection | None = None
+        try:
+            connection = self._readers.pop() if self._readers else _connect(self.path, writes=False)
+            connection.execute("BEGIN")
+            result = work(connection)
+            connection.execute("COMMIT")
+        except Exception as error:
+            if connection is not None:
+                connection.close()
+            raise self._explained(error, "read") from error
+        self._readers.append(connection)
+        return result
+
+    # Opening and closing: on whichever thread comes first.
+
+    def _ensure_open(self) -> None:
+        with self._open_lock:
+            if self._file_lock is None:
+                self._open()
+
+    def _open(self) -> None:
+        lock = _take_lock(self.path)
+        try:
+            damage = _damage(self.path, self._check_up_to)
+            if damage is not None:
+                aside = set_aside(self.path)
+                logger.warning(
+                    "%s is damaged (%s): it has been moved to %s and a new store is begun. "
+                    "To save what can be saved: sqlite3 '%s' .recover",
+                    *(self.path, damage, aside, aside),
+                )
+            self._writer = _connect(self.path)
+            _prepare(self._writer)
+            self._identity = _identity(self.path)
+        except Exception as error:
+            self._drop_writer()
+            lock.release()
+            raise self._explained(error, "open") from error
+        self._file_lock = lock
+
+    def _release(self) -> None:
+        self._writer_thread.shutdown()  # after what is queued
+        self._reader_threads.shutdown()
+        with self._open_lock:
+            while self._readers:
+                self._readers.pop().close()
+            self._drop_writer()
+            if self._file_lock is not None:
+                self._file_lock.release()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreClosed(f"the store {self.path} has been closed")
+
+    def _explained(self, error: Exception, verb: str) -> Exception:
+        """``error`` as the ``StoreError`` that says what, where and what to do."""
+        if isinstance(error, PartyroomError):
+            return type(error)(*error.args)  # one for each who waits: a raised exception collects their tracebacks
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind
+        if code in _DAMAGE:
+            made: StoreError = Damaged(f"cannot {verb} {self.path}: the file is damaged ({error})")
+        else:
+            advice = _ADVICE.get(code, "nothing was changed")
+            made = StoreError(f"cannot {verb} {self.path}: {advice} ({type(error).__name__}: {error})")
+        made.__cause__ = error
+        return made
+
+
+def _take_lock(path: Path) -> FileLock:
+    """Make the folder and lock ``NAME.lock``; raises ``StoreError``."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path} is not a file: name a file, such as {path / 'rooms.db'}")
+        return FileLock.take(beside(path, ".lock"))
+    except BlockingIOError as error:
+        raise StoreError(
+            f"{path} is in use by {error}: one store serves one process; stop the other, or choose another file"
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            f"cannot keep a store at {path} ({error.strerror}: {error.filename}): "
+            "make the folder writable, or choose another"
+        ) from error
+
+
+def _damage(path: Path, check_up_to: int) -> str | None:
+    """What is wrong with the file, or ``None``; raises ``StoreError`` for one that is sound but not for us.
+
+    The file is opened read-only: closing it must not write its log back, since a damaged file is kept as it was found.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    if size == 0:
+        log = beside(path, "-wal")
+        return "it is empty, but its -wal is not" if log.exists() and log.stat().st_size else None
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return "it is not a SQLite database"
+    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
+    try:
+        _check_ours(connection, path)
+        verdict = "ok"
+        if size <= check_up_to:
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return None if verdict == "ok" else verdict
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in _DAMAGE:
+            raise
+        return str(error)
+    finally:
+        connection.close()
+
+
+def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``StoreError`` for another program's database, or a newer partyroom's."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != rows.APPLICATION and tables:
+        raise StoreError(f"{path} is the database of another program: choose another file")
+    if version > rows.SCHEMA_VERSION:
+        raise StoreError(
+            f"{path} was written by a newer partyroom (schema {version}; this one knows {rows.SCHEMA_VERSION}): "
+            "upgrade partyroom, or choose another file"
+        )
+
+
+def _connect(path: Path, *, writes: bool = True) -> sqlite3.Connection:
+    """A connection in which every commit waits for the disk."""
+    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+    try:
+        connection.text_factory = bytes
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != b"wal":
+            raise StoreError(f"{path} is on a file system without shared memory (a network drive?): use a local disk")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: an fsync alone stops at the drive's cache
+        connection.execute("PRAGMA checkpoint_fullfsync = ON")
+        connection.execute(f"PRAGMA journal_size_limit = {64 * _MIB}")
+        connection.execute(f"PRAGMA query_only = {int(not writes)}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Make the tables where there are none, and find out that the file can be written."""
+    connection.execute("BEGIN IMMEDIATE")
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables:
+        rows.create(connection)
+    connection.execute("COMMIT")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is at ``path``: its device and number."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _fitting(batch: Batch) -> Batch:
+    """``batch``, or ``LimitError`` for a value that SQLite cannot hold."""
+    for key, value in batch.puts.items():
+        if len(value) > _MAX_VALUE:
+            raise LimitError(f"the value of {key!r} has {len(value)} bytes; SQLiteStore holds {_MAX_VALUE} at most")
+    return batch
+
+
+def _settle(group: list[_Waiting], outcomes: list[Exception | None]) -> None:
+    """Tell everyone who waits, waking each event loop once."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], Exception | None]]] = {}
+    for waiting, outcome in zip(group, outcomes, strict=True):
+        by_loop.setdefault(waiting.outcome.get_loop(), []).append((waiting.outcome, outcome))
+    for loop, settled in by_loop.items():
+        with suppress(RuntimeError):  # the loop is closed: nobody waits there any more
+            loop.call_soon_threadsafe(_resolve, settled)
+
+
+def _resolve(settled: list[tuple[asyncio.Future[None], Exception | None]]) -> None:
+    for future, error in settled:
+        if future.done():
+            continue  # cancelled: nobody waits, but the batch was accepted and is written
+        if error is None:
+            future.set_result(None)
+        else:
+            future.set_exception(error)
+
+
+async def _wait(outcome: asyncio.Future[None]) -> None:
+    await outcome

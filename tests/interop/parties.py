@@ -1,0 +1,59 @@
+"""The parties that the interop tests meet: ``partyroom serve tests/interop/parties.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from partyroom import Connection, DocumentParty, Party, Request, Response
+
+
+class Echo(Party):
+    """Says what it knows of a newcomer's request, then returns every message. The first here, so ``main`` too."""
+
+    def on_connect(self, connection: Connection) -> None:
+        connection.send_json({"id": connection.id, **self.describe(connection.request)})
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        connection.send(message)
+
+    def on_request(self, request: Request) -> Response:
+        return Response.json({"method": request.method, "body": request.text(), **self.describe(request)})
+
+    def describe(self, request: Request) -> dict[str, Any]:
+        return {"room": self.room.id, "subpath": request.subpath, "query": request.query.pairs()}
+
+
+class Slow(Party):
+    """Takes half a second to greet; tells of each message whether the greeting was over when it came."""
+
+    async def on_start(self) -> None:
+        self.greeted: set[str] = set()
+
+    async def on_connect(self, connection: Connection) -> None:
+        await asyncio.sleep(0.5)
+        self.greeted.add(connection.id)
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        connection.send_json([message, connection.id in self.greeted])
+
+
+class Switchboard(Party):
+    """Passes messages on by connection id, closes connections on demand and announces who left, and how."""
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        order = json.loads(message)
+        if "all" in order:
+            self.room.broadcast(order["all"])
+        elif "close" in order:
+            connection.close(*order["close"])
+        elif (addressee := self.room.connection(order["to"])) is not None:
+            addressee.send(order["say"])
+
+    def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
+        self.room.broadcast(json.dumps({"left": connection.id, "code": code, "reason": reason, "clean": was_clean}))
+
+
+class Notes(DocumentParty):
+    """A document room as it comes."""

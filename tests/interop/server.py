@@ -1,0 +1,95 @@
+"""The server under test: ``partyroom serve`` in a child process, on a free port, with a data folder of its own."""
+
+from __future__ import annotations
+
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+HERE = Path(__file__).parent
+URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
+
+
+class Server:
+    """Starts and stops by hand, so that tests can restart it; the port stays the same over restarts."""
+
+    def __init__(self, data: Path, target: str = "parties.py") -> None:
+        self.data = data
+        self.target = target
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.Queue[str] = queue.Queue()
+        self._log = data.with_suffix(".log")
+
+    @property
+    def host(self) -> str:
+        """``127.0.0.1:PORT``, as the clients take it."""
+        return f"127.0.0.1:{self.port}"
+
+    def start(self, timeout: float = 20) -> None:
+        """Start it and wait until it listens; raises ``AssertionError`` with its log if it does not."""
+        command = [sys.executable, "-m", "partyroom", "serve", str(HERE / self.target)]
+        command += ["--port", str(self.port), "--data", str(self.data)]
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        deadline = time.monotonic() + timeout
+        said: list[str] = []
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise AssertionError(f"no address from the server, only {said}\n{self._log.read_text()}") from None
+            said.append(line)
+            if found := URL.search(line):
+                self.port = int(found[1])
+                break
+        assert self.port in self._listening(), f"port {self.port} is not held by process {self._process.pid}"
+
+    def stop(self, timeout: float = 20) -> None:
+        """Ask it to stop, as a service manager would, and wait; it must go by itself and cleanly."""
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"still running {timeout} s after SIGTERM\n{self._log.read_text()}") from None
+        assert code in (0, -15, 143), f"ended with {code}\n{self._log.read_text()}"
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Stop it cleanly and start it again on the same port with the same data."""
+        self.stop()
+        self.start()
+
+    def log(self) -> str:
+        """What it has written to its standard error so far."""
+        return self._log.read_text()
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def _listening(self) -> set[int]:
+        assert self._process is not None
+        sockets = psutil.Process(self._process.pid).net_connections(kind="tcp")
+        return {socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN}
+
+    def _read(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        with process.stdout as out:
+            for line in out:
+                self._lines.put(line)

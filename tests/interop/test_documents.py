@@ -1,0 +1,169 @@
+"""The published Yjs providers, and pycrdt, against the server's document rooms."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from tests.interop.conftest import StartClient
+from tests.interop.node import NodeClient
+from tests.interop.pycrdt_client import PycrdtClient
+from tests.interop.server import Server
+
+FAMILIES = ["y-websocket", "y-partykit", "y-partyserver"]
+MB = 1_000_000
+
+Join = Callable[..., Awaitable[NodeClient]]
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest) -> str:
+    family: str = request.param
+    return family
+
+
+@pytest.fixture
+def join(start_client: StartClient) -> Join:
+    """Starts a provider of a family, has it present itself as ``name``, and waits until it is synced."""
+
+    async def join(
+        family: str, server: Server, room: str, name: str, before: dict[str, Any] | None = None
+    ) -> NodeClient:
+        client = await start_client("provider.js", family)
+        if before:
+            await client.call(**before)
+        await client.call("open", host=server.host, party="notes", room=room)
+        await client.call("present", name=name)
+        await client.until(lambda seen: seen["synced"])
+        return client
+
+    return join
+
+
+async def converged(*clients: NodeClient, timeout: float = 15) -> dict[str, Any]:
+    """Wait until all have the same text and nothing pending; what they agree on."""
+
+    async def agree() -> dict[str, Any]:
+        while True:
+            seen = [await client.call("snapshot") for client in clients]
+            if len({one["sha256"] for one in seen}) == 1 and not any(one["pending"] for one in seen):
+                return dict(seen[0])
+            changes = [asyncio.create_task(client.event("changed", timeout=timeout)) for client in clients]
+            _, others = await asyncio.wait(changes, return_when=asyncio.FIRST_COMPLETED)
+            for other in others:
+                other.cancel()
+            await asyncio.gather(*changes, return_exceptions=True)
+
+    try:
+        async with asyncio.timeout(timeout):
+            return await agree()
+    except TimeoutError:
+        raise AssertionError(f"no agreement: {[await client.call('snapshot') for client in clients]}") from None
+
+
+async def test_two_clients_edit_at_once_and_converge(family: str, server: Server, room: str, join: Join) -> None:
+    ann, bob = await asyncio.gather(*(join(family, server, room, name) for name in ("ann", "bob")))
+    await asyncio.gather(*(ann.call("insert", index=0, text=f"ann {n}. ") for n in range(20)))
+    await asyncio.gather(*(bob.call("insert", index=0, text=f"bob {n} 🎉. ") for n in range(20)))
+    await bob.call("delete", index=0, length=4)
+    await ann.until(lambda seen: "bob 0" in seen["text"])
+    await bob.until(lambda seen: "ann 19" in seen["text"])
+    agreed = await converged(ann, bob)
+    assert all(f"ann {n}. " in agreed["text"] for n in range(20))
+
+
+async def test_edits_made_offline_by_both_merge_on_joining(family: str, server: Server, room: str, join: Join) -> None:
+    ann = await join(family, server, room, "ann", before={"op": "insert", "index": 0, "text": "offline ann "})
+    bob = await join(family, server, room, "bob", before={"op": "insert", "index": 0, "text": "offline bob "})
+    await ann.until(lambda seen: "offline bob " in seen["text"])
+    assert "offline ann " in (await converged(ann, bob))["text"]
+
+
+async def test_presence_goes_both_ways_and_ends_with_its_owner(
+    family: str, server: Server, room: str, join: Join
+) -> None:
+    ann = await join(family, server, room, "ann")
+    bob = await join(family, server, room, "bob")
+    for client in ann, bob:
+        await client.until(lambda seen: seen["here"] == ["ann", "bob"])
+    await bob.call("leave")
+    await ann.until(lambda seen: seen["here"] == ["ann"])
+
+
+@pytest.mark.timeout(120)
+async def test_idle_clients_stay_connected_and_present(server: Server, room: str, join: Join) -> None:
+    """Two families hang up after 30 s in which nothing comes, and drop users whom they hear nothing of for as long."""
+    joining = [join(family, server, f"{room}-{family}", name) for family in FAMILIES for name in ("ann", "bob")]
+    clients = await asyncio.gather(*joining)
+    for client in clients:
+        await client.until(lambda seen: seen["here"] == ["ann", "bob"])
+    await asyncio.sleep(35)  # the one wait on the clock: that nothing happens in this time is what is tested
+    for client in clients:
+        seen = await client.call("snapshot")
+        assert (seen["disconnects"], seen["connected"], seen["here"]) == (0, True, ["ann", "bob"])
+
+
+async def test_one_update_of_five_megabytes_reaches_who_is_there_and_who_comes(
+    family: str, server: Server, room: str, join: Join
+) -> None:
+    ann, bob = await join(family, server, room, "ann"), await join(family, server, room, "bob")
+    await ann.call("paste", size=5 * MB)
+    await bob.until(lambda seen: seen["length"] == 5 * MB)
+    carol = await join(family, server, room, "carol")
+    await carol.until(lambda seen: seen["length"] == 5 * MB)
+    agreed = await converged(ann, bob, carol)
+    assert (agreed["length"], agreed["disconnects"]) == (5 * MB, 0)
+
+
+async def test_y_partykit_uploads_what_it_holds_in_chunks(server: Server, room: str, join: Join) -> None:
+    """Its answer to our SyncStep1 is over a megabyte, which it never sends as one message."""
+    ann = await join("y-partykit", server, room, "ann", before={"op": "paste", "size": 5 * MB // 2})
+    bob = await join("y-partykit", server, room, "bob")
+    await bob.until(lambda seen: seen["length"] == 5 * MB // 2)
+    await converged(ann, bob)
+
+
+async def test_content_is_there_after_a_server_restart(family: str, own_server: Server, join: Join) -> None:
+    ann, bob = await join(family, own_server, "a", "ann"), await join(family, own_server, "a", "bob")
+    await ann.call("insert", index=0, text="before the restart ")
+    await bob.until(lambda seen: seen["text"] == "before the restart ")
+    await ann.call("leave")
+    await bob.call("leave")
+    own_server.restart()
+    carol = await join(family, own_server, "a", "carol")
+    await carol.until(lambda seen: seen["text"] == "before the restart ")
+
+
+async def test_clients_come_back_after_a_restart_and_bring_what_they_wrote_meanwhile(
+    family: str, own_server: Server, join: Join
+) -> None:
+    ann, bob = await join(family, own_server, "a", "ann"), await join(family, own_server, "a", "bob")
+    own_server.stop()
+    for client in ann, bob:
+        await client.until(lambda seen: not seen["connected"])
+    await ann.call("insert", index=0, text="written offline ")
+    own_server.start()
+    await bob.until(lambda seen: seen["synced"] and seen["text"] == "written offline ")
+    for client in ann, bob:
+        await client.until(lambda seen: seen["here"] == ["ann", "bob"])
+
+
+async def test_all_families_and_pycrdt_in_one_room_converge(server: Server, room: str, join: Join) -> None:
+    url = f"ws://{server.host}/parties/notes/{room}"
+    async with PycrdtClient.joined(url) as python:
+        clients = [await join(family, server, room, family) for family in FAMILIES]
+        for client, family in zip(clients, FAMILIES, strict=True):
+            await asyncio.gather(*(client.call("insert", index=0, text=f"{family} {n}é🎉. ") for n in range(10)))
+        python.insert("pycrdt wrote this. ")
+        for client in clients:
+            await client.until(lambda seen: "pycrdt wrote this. " in seen["text"])
+        agreed = await converged(*clients)
+        await python.until(agreed["text"])
+        for family in FAMILIES:
+            assert all(f"{family} {n}é🎉. " in agreed["text"] for n in range(10))
+        everyone = sorted(FAMILIES)
+        for client in clients:
+            await client.until(lambda seen: seen["here"] == everyone)

@@ -1,0 +1,71 @@
+"""``python -m tests.bench``: measure, print the tables. It says whether the targets are met and exits 0 anyway."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from .compare import compare
+from .editing import DOCUMENTS
+from .idle import Cold, Memory, cold, memory
+from .load import QUICK, Size
+from .relays import RELAYS
+from .report import as_json, show_cold, show_comparisons, show_memory
+
+SCENARIOS = {scenario.name: scenario for scenario in (*RELAYS, *DOCUMENTS)}
+NAMES = (*SCENARIOS, "cold", "memory")
+
+
+async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any]:
+    """Measure what ``names`` ask for, print it, and return it as JSON values."""
+    started = perf_counter()
+    comparisons = []
+    colds: list[Cold] = []
+    memories: list[Memory] = []
+    with console.status("") as status:
+        for name in names:
+            status.update(f"{name}, {perf_counter() - started:.0f} s so far")
+            if name == "cold":
+                colds = await cold(size)
+            elif name == "memory":
+                memories = await memory(size)
+            else:
+                comparisons.append(await compare(SCENARIOS[name], size))
+    show_comparisons(console, comparisons)
+    if colds:
+        show_cold(console, colds)
+    if memories:
+        show_memory(console, memories)
+    console.print(f"{perf_counter() - started:.0f} s")
+    return as_json(comparisons, colds, memories)
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help=f"Any of: {', '.join(NAMES)}. May be repeated.")] = None,
+    quick: Annotated[bool, typer.Option(help="One short round of each: for a first look.")] = False,
+    rounds: Annotated[int | None, typer.Option(min=1, help="Windows of each server in each scenario.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
+) -> None:
+    """What a delivered message costs, beside Node's ws and @y/websocket-server doing the same work."""
+    if unknown := [name for name in only or () if name not in NAMES]:
+        raise typer.BadParameter(f"no scenario {unknown[0]!r}: there are {', '.join(NAMES)}", param_hint="--only")
+    if sys.platform != "linux":
+        raise SystemExit("the bench reads processor time and memory from /proc, which only Linux has")
+    size = QUICK if quick else Size()
+    if rounds is not None:
+        size = Size(**{**size.__dict__, "rounds": rounds})
+    import uvloop
+
+    found = uvloop.run(bench(only or list(NAMES), size, Console()))
+    if json_file is not None:
+        json_file.write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,111 @@
+"""What a scenario is, and what every load needs: pacing, waiting, opening many clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Protocol, TypeVar
+
+from .wire import Client
+
+__all__ = ["Load", "Scenario", "Size", "Window", "opened", "paced", "until"]
+
+PATIENCE = 20.0
+AT_ONCE = 50
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured; more rounds and longer windows mean less noise."""
+
+    rounds: int = 3
+    """Windows of each server, interleaved; the median counts."""
+    seconds: float = 2.0
+    """Length of a paced window."""
+    bursts: int = 6
+    """Bursts in a window of the burst scenario."""
+    edits: int = 250
+    """Edits of each editor in a window of the saturated scenario."""
+    cold: int = 400
+    """Rooms asked for in the cold start measurement."""
+    idle: int = 2_000
+    """Connections, and rooms, in the memory measurement."""
+
+
+QUICK = Size(rounds=1, seconds=1.0, bursts=4, edits=100, cold=100, idle=500)
+
+
+@dataclass
+class Window:
+    """What happened while the server's processor time was watched."""
+
+    deliveries: int
+    latencies: list[float] = field(default_factory=list)
+    """Seconds from send to receipt, of a sample."""
+
+
+class Load(Protocol):
+    """Clients of one server, ready to make it work for one window after another."""
+
+    async def warm_up(self) -> None:
+        """Work without a pause for a while: at a slow pace a just-in-time compiler takes minutes to get going."""
+
+    def prepare(self) -> None:
+        """Make the next window's messages beforehand, so that making them disturbs nothing."""
+
+    async def run(self) -> Window:
+        """Send them, and return when all are delivered."""
+
+    def close(self) -> None:
+        """Hang up."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One row of the table: a kind of work, who else does it, and what ours may cost beside theirs."""
+
+    name: str
+    title: str
+    reference: str
+    target: float
+    """Processor time of ours over theirs, at most."""
+    open: Callable[[int, Size], Awaitable[Load]]
+
+
+async def paced(rate: float, count: int, act: Callable[[int], None]) -> None:
+    """Call ``act(0)`` to ``act(count - 1)``, ``rate`` a second; late ones are caught up with, never dropped."""
+    start = perf_counter()
+    done = 0
+    while done < count:
+        due = min(count, int((perf_counter() - start) * rate) + 1)
+        while done < due:
+            act(done)
+            done += 1
+        await asyncio.sleep(max(0.0, start + done / rate - perf_counter()))
+
+
+async def until(clients: Sequence[Client], total: int, what: str) -> None:
+    """Wait until ``clients`` have received ``total`` messages together; ``TimeoutError`` says how many came instead."""
+    deadline = perf_counter() + PATIENCE
+    while (received := sum(client.count for client in clients)) < total:
+        if gone := next((client.closed for client in clients if client.closed), None):
+            raise ConnectionError(f"{what}: {gone}")
+        if perf_counter() > deadline:
+            raise TimeoutError(f"{what}: {received} of {total} messages arrived in {PATIENCE:.0f} s")
+        await asyncio.sleep(0.002)
+
+
+T = TypeVar("T")
+
+
+async def opened(opening: Iterable[Awaitable[T]]) -> list[T]:
+    """The results of ``opening`` in order, fifty at a time so that no listen queue overflows."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(connecting: Awaitable[T]) -> T:
+        async with gate:
+            return await connecting
+
+    return list(await asyncio.gather(*(one(connecting) for connecting in opening)))

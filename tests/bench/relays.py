@@ -1,0 +1,154 @@
+"""Relay loads: fan-out to one room, paced and in bursts, and many rooms of two."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import perf_counter_ns
+
+from .load import Load, Scenario, Size, Window, opened, paced, until
+from .wire import TEXT, Client, connect, masked
+
+__all__ = ["RELAYS"]
+
+RECEIVERS = 100
+PACE = 50.0
+BURST = 200
+WARM_UP_BURSTS = 4
+WARM_UP_PACE = 8_000.0
+ROOMS = 500
+ROOMS_PACE = 2_000.0
+SAMPLED = 20  # one receiver in so many reads the time stamps
+STAMP = 19
+PADDING = b"-" * (100 - STAMP)
+
+
+def stamped() -> bytes:
+    """A text message of 100 bytes that starts with the time, as a client frame."""
+    return masked(TEXT, b"%019d" % perf_counter_ns() + PADDING)
+
+
+class Timed(Client):
+    """A receiver that reads the time stamp of every message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latencies: list[float] = []
+
+    def message(self, data: bytes, start: int, end: int) -> None:
+        self.count += 1
+        self.latencies.append((perf_counter_ns() - int(data[start : start + STAMP])) / 1e9)
+
+
+class Relayed:
+    """A load whose messages are made as they are sent: they carry the time."""
+
+    what = "relay"
+
+    def __init__(self, senders: Sequence[Client], receivers: Sequence[Client]) -> None:
+        self.senders = senders
+        self.receivers = receivers
+
+    async def warm_up(self) -> None:
+        await Bursts(self.senders, self.receivers, WARM_UP_BURSTS).run()
+
+    def prepare(self) -> None:
+        pass
+
+    async def run(self) -> Window:
+        before = sum(client.count for client in self.receivers)
+        timed = [client for client in self.receivers if isinstance(client, Timed)]
+        for client in timed:
+            client.latencies.clear()
+        await self.send(before)
+        after = sum(client.count for client in self.receivers)
+        return Window(after - before, [latency for client in timed for latency in client.latencies])
+
+    async def send(self, before: int) -> None:
+        """Send a window's messages and wait for the last; ``before`` is what the receivers have so far."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        for client in (*self.senders, *self.receivers):
+            client.abort()
+
+
+class Paced(Relayed):
+    """One sender, every message alone: what a delivery costs when nothing can be batched."""
+
+    what = "paced fan-out"
+
+    def __init__(self, senders: Sequence[Client], receivers: Sequence[Client], count: int) -> None:
+        super().__init__(senders, receivers)
+        self.count = count
+
+    async def send(self, before: int) -> None:
+        write = self.senders[0].transport.write
+        await paced(PACE, self.count, lambda _: write(stamped()))
+        await until(self.receivers, before + self.count * len(self.receivers), self.what)
+
+
+class Bursts(Relayed):
+    """One sender, many messages in one write: what a delivery costs when everything can be batched."""
+
+    what = "fan-out in bursts"
+
+    def __init__(self, senders: Sequence[Client], receivers: Sequence[Client], bursts: int) -> None:
+        super().__init__(senders, receivers)
+        self.bursts = bursts
+
+    async def send(self, before: int) -> None:
+        for burst in range(1, self.bursts + 1):
+            self.senders[0].transport.write(b"".join([stamped() for _ in range(BURST)]))
+            await until(self.receivers, before + burst * BURST * len(self.receivers), self.what)
+            await asyncio.sleep(0.02)
+
+
+class Pairs(Relayed):
+    """Many rooms of two, taking turns: what a message costs when there is one delivery for each."""
+
+    what = "rooms of two"
+
+    def __init__(self, senders: Sequence[Client], receivers: Sequence[Client], count: int) -> None:
+        super().__init__(senders, receivers)
+        self.count = count
+        self.pace = ROOMS_PACE
+
+    async def warm_up(self) -> None:
+        self.pace = WARM_UP_PACE
+        await self.run()
+        self.pace = ROOMS_PACE
+
+    async def send(self, before: int) -> None:
+        writes = [client.transport.write for client in self.senders]
+        await paced(self.pace, self.count, lambda n: writes[n % len(writes)](stamped()))
+        await until(self.receivers, before + self.count, self.what)
+
+
+async def _fan_out(port: int) -> tuple[list[Client], list[Client]]:
+    path = "/parties/relay/bench"
+    sender = await connect(Client(), port, path)
+    kinds = (Client() if n % SAMPLED else Timed() for n in range(RECEIVERS))
+    return [sender], await opened(connect(client, port, path) for client in kinds)
+
+
+async def _paced(port: int, size: Size) -> Load:
+    return Paced(*await _fan_out(port), count=int(PACE * size.seconds))
+
+
+async def _bursts(port: int, size: Size) -> Load:
+    return Bursts(*await _fan_out(port), bursts=size.bursts)
+
+
+async def _pairs(port: int, size: Size) -> Load:
+    paths = [f"/parties/relay/pair-{n}" for n in range(ROOMS)]
+    senders = await opened(connect(Client(), port, path) for path in paths)
+    receivers = await opened(connect(Timed(), port, path) for path in paths)
+    return Pairs(senders, receivers, count=int(ROOMS_PACE * size.seconds))
+
+
+RELAYS = [
+    Scenario("fanout-paced", f"fan-out to {RECEIVERS}, {PACE:.0f} messages/s", "ws", 0.75, _paced),
+    Scenario("fanout-burst", f"fan-out to {RECEIVERS}, bursts of {BURST}", "ws", 0.10, _bursts),
+    Scenario("rooms", f"{ROOMS} rooms of 2, {ROOMS_PACE:,.0f} messages/s", "ws", 0.80, _pairs),
+]

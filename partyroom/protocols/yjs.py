@@ -1,0 +1,150 @@
+"""The y-protocols messages: what y-websocket, y-partykit and y-partyserver send in binary WebSocket messages.
+
+::
+
+    0 sync       0 SyncStep1 state_vector | 1 SyncStep2 update | 2 Update update
+    1 awareness  update
+    2 auth       0 permission denied, reason
+    3 query awareness
+
+Numbers are varuints, and state vectors, updates and reasons carry their length in front (``y-protocols/sync.js``,
+``awareness.js`` and ``auth.js``; the outer numbers are y-websocket's). A type that is not listed is reported as
+``Unknown`` and is no error: other servers' clients use more of them.
+
+One WebSocket message holds one of these. The published providers and servers read the first and drop whatever follows
+it, so bytes after it are ignored here too.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple, TypeAlias
+
+from ..errors import ProtocolError
+from .lib0 import Decoder, read_varuint, varuint
+
+__all__ = [
+    "EMPTY_UPDATE",
+    "Awareness",
+    "Message",
+    "PermissionDenied",
+    "QueryAwareness",
+    "SyncStep1",
+    "SyncStep2",
+    "Unknown",
+    "Update",
+    "awareness",
+    "parse",
+    "permission_denied",
+    "query_awareness",
+    "sync_step1",
+    "sync_step2",
+    "update",
+]
+
+EMPTY_UPDATE: Final = b"\x00\x00"
+"""The update that changes nothing: no structs, no deletions."""
+
+
+class SyncStep1(NamedTuple):
+    """Send me what I lack: the sender's state vector."""
+
+    state_vector: bytes
+
+
+class SyncStep2(NamedTuple):
+    """The answer to ``SyncStep1``: an update with everything that the asker lacks."""
+
+    update: bytes
+
+
+class Update(NamedTuple):
+    """An edit, as it happens."""
+
+    update: bytes
+
+
+class Awareness(NamedTuple):
+    """Presence: an awareness update (see ``protocols.awareness``)."""
+
+    update: bytes
+
+
+class QueryAwareness(NamedTuple):
+    """Send me the presence of everybody."""
+
+
+class PermissionDenied(NamedTuple):
+    """The server refuses; ``reason`` is for the reader."""
+
+    reason: str
+
+
+class Unknown(NamedTuple):
+    """A message of another dialect: its ``type`` and the bytes after it."""
+
+    type: int
+    payload: bytes
+
+
+Message: TypeAlias = SyncStep1 | SyncStep2 | Update | Awareness | QueryAwareness | PermissionDenied | Unknown
+
+
+def parse(data: bytes, at: int = 0) -> Message:
+    """The message that starts at ``data[at]``; raises ``ProtocolError`` where it is cut short or malformed."""
+    kind, at = read_varuint(data, at)
+    if kind == 0:
+        step, at = read_varuint(data, at)
+        payload = _payload(data, at)
+        if step == 2:
+            return Update(payload)
+        if step == 1:
+            return SyncStep2(payload)
+        if step == 0:
+            return SyncStep1(payload)
+        raise ProtocolError(f"no sync message has the number {step}")
+    if kind == 1:
+        return Awareness(_payload(data, at))
+    if kind == 3:
+        return QueryAwareness()
+    if kind == 2 and data[at : at + 1] == b"\x00":
+        return PermissionDenied(Decoder(data, at + 1).string())
+    return Unknown(kind, data[at:])
+
+
+def _payload(data: bytes, at: int) -> bytes:
+    length, at = read_varuint(data, at)
+    end = at + length
+    if end > len(data):
+        raise ProtocolError(f"{length} bytes announced at byte {at}, but {len(data) - at} are left")
+    return data[at:end]
+
+
+def sync_step1(state_vector: bytes) -> bytes:
+    """The message that asks for everything ``state_vector`` lacks."""
+    return b"\x00\x00" + varuint(len(state_vector)) + state_vector
+
+
+def sync_step2(update: bytes) -> bytes:
+    """The message that answers a SyncStep1; its reader then counts as synced."""
+    return b"\x00\x01" + varuint(len(update)) + update
+
+
+def update(update: bytes) -> bytes:
+    """The message for one edit."""
+    return b"\x00\x02" + varuint(len(update)) + update
+
+
+def awareness(update: bytes) -> bytes:
+    """The message for an awareness update."""
+    return b"\x01" + varuint(len(update)) + update
+
+
+def query_awareness() -> bytes:
+    """The message that asks for everybody's presence."""
+    return b"\x03"
+
+
+def permission_denied(reason: str) -> bytes:
+    """The message that refuses, with a reason for the reader."""
+    encoded = reason.encode(errors="replace")
+    return b"\x02\x00" + varuint(len(encoded)) + encoded

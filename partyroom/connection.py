@@ -98,16 +98,17 @@ class Connection:
         if len(reason.encode()) > 123:
             raise ValueError("a close reason is at most 123 bytes (RFC 6455 section 5.5)")
         if not self.closed:
-            self._end(code, reason)
+            self.end(code, reason)
             self._transport.close(code, reason)
 
     def abort(self, reason: str = "") -> None:
         """Cut the connection without a goodbye; the client sees 1006."""
         if self.close_code != CloseCode.ABNORMAL:
-            self._end(CloseCode.ABNORMAL, reason)
+            self.end(CloseCode.ABNORMAL, reason)
             self._transport.abort()
 
-    def _end(self, code: int, reason: str) -> None:
+    def end(self, code: int, reason: str) -> None:
+        """Note that the socket has ended, and how; the room calls this."""
         self.closed = True
         self.close_code = code
         self.close_reason = reason

@@ -84,8 +84,8 @@ class Request:
 
     ``path`` is the raw (still encoded) path. ``party`` and ``room`` are the room it addresses (empty where it addresses
     none) and ``subpath`` what follows them, decoded, without a leading slash. ``user`` is whatever the one who
-    authenticated the request put there. ``remote`` is the peer's IP address. ``env`` and ``parties`` are the lobby's, so
-    that a hook which runs before any room (``on_before_connect``, ``on_fetch``) has them too.
+    authenticated the request put there. ``remote`` is the peer's IP address. ``env`` and ``parties`` are the lobby's,
+    so that a hook which runs before any room (``on_before_connect``, ``on_fetch``) has them too.
     """
 
     method: str = "GET"

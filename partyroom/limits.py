@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["KIB", "MIB", "Limits"]
+__all__ = ["DEFAULTS", "KIB", "MIB", "Limits"]
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -52,7 +52,10 @@ class Limits:
     """A storage value, encoded; a larger one raises ``LimitError``."""
     idle: float = 10.0
     """How long a room without connections, alarms or work stays in memory."""
-    hook: float | None = None
+    start: float | None = 30.0
     """How long ``on_start`` may take before the room counts as failed."""
     close: float = 10.0
     """How long ``lobby.close()`` waits for rooms to stop and peers to say goodbye before it aborts them."""
+
+
+DEFAULTS = Limits()

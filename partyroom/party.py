@@ -7,8 +7,9 @@ or the request (HTTP 500) it ran for.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypeVar
 
 from .http import Request, Response
 
@@ -18,10 +19,18 @@ if TYPE_CHECKING:
     from .lobby import Cron
     from .room import Room
 
-__all__ = ["Party"]
+__all__ = ["MaybeAwaitable", "Party", "settled"]
 
 T = TypeVar("T")
-MaybeAwaitable = T | Awaitable[T]
+MaybeAwaitable: TypeAlias = T | Awaitable[T]
+"""What a hook returns: ``def`` the value itself, ``async def`` an awaitable of it."""
+
+
+async def settled(result: MaybeAwaitable[T]) -> T:
+    """What a hook returned, whether it is ``def`` or ``async def``."""
+    if inspect.isawaitable(result):
+        return await result
+    return result
 
 
 class Party:
@@ -81,7 +90,7 @@ class Party:
         """A client has left, by whatever way: once for every ``on_connect``. It is already out of ``connections()``."""
 
     def on_error(self, connection: Connection, error: BaseException) -> MaybeAwaitable[None]:
-        """A connection failed: its socket broke, its peer broke the protocol, or a hook raised. ``on_close`` follows."""
+        """A connection failed: its socket broke, its peer broke the protocol, or a hook raised; it is closed next."""
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """An HTTP request to the room's address, of any method."""
@@ -92,10 +101,3 @@ class Party:
 
     def on_stop(self) -> MaybeAwaitable[None]:
         """The room is about to leave memory; storage may still be written and is flushed after this."""
-
-
-def hook_overridden(party: type[Party], name: str) -> bool:
-    """Whether ``party`` (or a class between it and ``Party``) overrides the hook ``name``."""
-    member: Any = getattr(party, name)
-    base: Any = getattr(Party, name)
-    return getattr(member, "__func__", member) is not getattr(base, "__func__", base)

@@ -1,9 +1,9 @@
 """Storage: what ``room.storage`` is, over a Store.
 
 Writes are visible to the room's own reads at once and go to the store in the background: all that were made while one
-batch was being written make up the next, so a hundred writes in a hook cost one commit. Awaiting a write means that it is
-on disk. A store that fails is tried again with growing pauses until it works or the room is stopped by force; meanwhile
-those who await go on waiting, so nothing is ever acknowledged that is not stored.
+batch was being written make up the next, so a hundred writes in a hook cost one commit. Awaiting a write means that it
+is on disk. A store that fails is tried again with growing pauses until it works or the room is stopped by force;
+meanwhile those who await go on waiting, so nothing is ever acknowledged that is not stored.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, Literal, overload
 
 from .errors import Fenced, LimitError, StoreClosed, StoreError
 from .http import Address
-from .limits import Limits
+from .limits import DEFAULTS, Limits
 from .stores.base import KEEP, Batch, Keep, Range, Store
 
 __all__ = ["Storage", "Transaction", "Write", "decode", "encode"]
@@ -88,7 +88,7 @@ class Storage:
         self,
         store: Store,
         address: Address,
-        limits: Limits = Limits(),
+        limits: Limits = DEFAULTS,
         *,
         fence: int = 0,
         on_lost: Callable[[StoreError], object] | None = None,
@@ -291,7 +291,7 @@ class Storage:
         stored = encode(value)
         if self._limits.value is not None and len(stored) - 1 > self._limits.value:
             size, most = len(stored) - 1, self._limits.value
-            raise LimitError(f"the value of {key!r} is {size} bytes, over the limit of {most}: split it over several keys")
+            raise LimitError(f"the value of {key!r} is {size} bytes, over the limit of {most}: use several keys")
         return stored
 
     def _check_key(self, key: str) -> None:

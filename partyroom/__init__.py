@@ -1,0 +1,50 @@
+"""Programmable multiplayer rooms for Python, with Yjs documents built in.
+
+The public names. What needs a framework, a database or pycrdt is loaded when it is first asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .connection import Connection
+from .errors import CloseCode, PartyroomError, ProtocolError, Refused
+from .http import Headers, Query, Request, Response
+from .limits import Limits
+from .lobby import Cron, Lobby
+from .party import Party
+from .room import Room
+from .stores.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from .documents.party import DocumentParty
+    from .stores.sqlite import SQLiteStore
+
+__all__ = [
+    "CloseCode",
+    "Connection",
+    "Cron",
+    "DocumentParty",
+    "Headers",
+    "Limits",
+    "Lobby",
+    "MemoryStore",
+    "Party",
+    "PartyroomError",
+    "ProtocolError",
+    "Query",
+    "Refused",
+    "Request",
+    "Response",
+    "Room",
+    "SQLiteStore",
+]
+
+_LAZY = {"DocumentParty": "partyroom.documents.party", "SQLiteStore": "partyroom.stores.sqlite"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

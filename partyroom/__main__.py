@@ -1,0 +1,5 @@
+"""``python -m partyroom`` is ``partyroom``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,101 @@
+"""What ``partyroom serve`` serves without a target: documents, a chat that remembers, and a plain relay."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+from uuid import uuid4
+
+from ..connection import Connection
+from ..documents.party import DocumentParty
+from ..http import Request, Response
+from ..party import Party
+
+__all__ = ["PARTIES", "Chat", "Document", "Relay"]
+
+HISTORY = 200
+"""How many messages a chat room remembers."""
+TEXT, NAME, COLOR = 4000, 60, 32
+"""The most characters of a message, a name and a colour."""
+
+
+class Document(DocumentParty):
+    """Yjs documents that anybody may edit."""
+
+
+class Relay(Party):
+    """Whatever one sends, all others get."""
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        """Pass it on."""
+        self.room.broadcast(message, without=[connection])
+
+
+class Chat(Party):
+    """A chat with history, in JSON texts.
+
+    A client sends ``{"type": "say", "text", "name", "color"}``. It gets ``{"type": "history", "messages": [...]}`` once,
+    ``{"type": "message", "id", "name", "color", "text", "at"}`` for each (``at`` in milliseconds since the epoch),
+    ``{"type": "people", "count"}`` as people come and go, and ``{"type": "error", "message"}`` for what it should not send.
+    """
+
+    async def on_start(self) -> None:
+        """Load the history."""
+        self.messages: list[dict[str, Any]] = list((await self.room.storage.list("message/")).values())
+
+    def on_connect(self, connection: Connection) -> None:
+        """Tell the newcomer what was said, and all how many they are."""
+        connection.send_json({"type": "history", "messages": self.messages})
+        self._count()
+
+    def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
+        """Tell those who stay how many they are."""
+        self._count()
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        """Say it to all, and remember it."""
+        try:
+            said = _said(message)
+        except ValueError as error:
+            connection.send_json({"type": "error", "message": str(error)})
+            return
+        self.messages.append(said)
+        self.room.storage.put(_key(said), said)
+        if len(self.messages) > HISTORY:
+            self.room.storage.delete([_key(old) for old in self.messages[:-HISTORY]])
+            del self.messages[:-HISTORY]
+        self.room.broadcast_json({"type": "message", **said})
+
+    def on_request(self, request: Request) -> Response:
+        """What was said, and how many are here."""
+        return Response.json({"people": len(self.room.connections()), "messages": self.messages})
+
+    def _count(self) -> None:
+        self.room.broadcast_json({"type": "people", "count": len(self.room.connections())})
+
+
+def _said(message: str | bytes) -> dict[str, Any]:
+    """A message as it is kept. Raises ``ValueError`` with what is wrong, for the one who sent it."""
+    try:
+        value = json.loads(message)
+    except ValueError:
+        raise ValueError("send JSON: {'type': 'say', 'text': 'hello', 'name': 'Ada'}") from None
+    if not isinstance(value, dict) or value.get("type") != "say":
+        raise ValueError("the only type of message is 'say'")
+    said = {"id": str(uuid4()), "at": int(time.time() * 1000)}
+    for field, most, default in (("text", TEXT, None), ("name", NAME, "Somebody"), ("color", COLOR, "")):
+        text = value.get(field, default)
+        if not isinstance(text, str) or len(text) > most:
+            raise ValueError(f"{field!r} is a text of at most {most} characters")
+        said[field] = text
+    if not said["text"].strip():
+        raise ValueError("'text' is empty")
+    return said
+
+
+def _key(said: dict[str, Any]) -> str:
+    return f"message/{said['at']:014}/{said['id']}"
+
+
+PARTIES: dict[str, type[Party]] = {"main": Document, "chat": Chat, "relay": Relay}

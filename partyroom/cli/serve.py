@@ -1,0 +1,159 @@
+"""``partyroom serve``: a lobby on its own, with an embedded store and a page to look at it."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import os
+import signal
+import socket
+import sys
+import webbrowser
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ..errors import StoreError
+from ..gateways.aiohttp import Server
+from ..lobby import Lobby
+from ..stores.sqlite import SQLiteStore
+from .pages import LOOPBACK, Pages
+from .target import TargetError, load
+
+__all__ = ["serve"]
+
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def serve(
+    target: Annotated[
+        str | None,
+        typer.Argument(help="chat.py, my_app.rooms, my_app:lobby or my_app:Chat; nothing: documents, chat and relay."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 1999,
+    data: Annotated[Path, typer.Option(help="The folder that keeps the rooms.")] = Path(".partyroom"),
+    origin: Annotated[
+        list[str] | None, typer.Option(help="A further page that may connect: https://example.com, or *. Repeatable.")
+    ] = None,
+    cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins fetch rooms over HTTP.")] = False,
+    reload: Annotated[bool, typer.Option("--reload", help="Start again when a Python file changes.")] = False,
+    open: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    log_level: Annotated[LogLevel, typer.Option(help="The least important messages to show.")] = "info",
+) -> None:
+    """Serve rooms over HTTP and WebSocket."""
+    logging.basicConfig(
+        level=log_level.upper(),
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_path=False)],
+    )
+    try:
+        lobby = _lobby(target, host, data, tuple(origin or ()), cors)
+    except TargetError as error:
+        if not reload:
+            _fail(str(error))
+        typer.secho(f"partyroom: {error}\npartyroom: waiting for a change", fg="red", err=True)
+        changed = _run(_until_changed(target))
+    else:
+        changed = _run(_serve(lobby, target, host, port, data, reload, open))
+    if changed:
+        typer.echo("partyroom: a file has changed, starting again")
+        os.execv(sys.executable, [sys.executable, "-m", "partyroom", *sys.argv[1:]])
+
+
+def _fail(message: str) -> NoReturn:
+    typer.secho(f"partyroom: {message}", fg="red", err=True)
+    raise typer.Exit(1)
+
+
+def _run(work: Coroutine[Any, Any, bool]) -> bool:
+    """Run on uvloop where it exists (it does not on Windows)."""
+    try:
+        from uvloop import new_event_loop
+    except ImportError:
+        new_event_loop = None
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(work)
+
+
+def _lobby(target: str | None, host: str, data: Path, origins: tuple[str, ...], cors: bool) -> Lobby:
+    pages = Pages(listed=host in LOOPBACK)
+    store = SQLiteStore(data / "partyroom.db")
+    if target is None:
+        from .readymade import PARTIES
+
+        lobby = Lobby(PARTIES, store=store, origins=origins, cors=cors, pages=pages)
+    else:
+        lobby = load(target, store, origins=origins, cors=cors, pages=pages)
+    pages.lobby = lobby
+    return lobby
+
+
+async def _serve(
+    lobby: Lobby, target: str | None, host: str, port: int, data: Path, reload: bool, open: bool
+) -> bool:
+    """Serve until a signal, or until a file changes (then it is True)."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    waits = [asyncio.create_task(stop.wait())]
+    if reload:
+        waits.append(asyncio.create_task(_until_changed(target)))
+    try:
+        async with Server(lobby, host=host, port=port) as server:
+            _greet(server, lobby, data)
+            if open:
+                webbrowser.open(server.url)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            if not stop.is_set():
+                return True
+            typer.echo("partyroom: stopping")
+    except StoreError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(_why_not(error, host, port))
+    finally:
+        for wait in waits:
+            wait.cancel()
+    return False
+
+
+async def _until_changed(target: str | None) -> bool:
+    """Wait until a Python file beside the target changes."""
+    from watchfiles import PythonFilter, awatch
+
+    folder = Path(target.partition(":")[0]).parent if target else Path()
+    async for _ in awatch(folder if folder.is_dir() else Path(), watch_filter=PythonFilter()):
+        return True
+    return False
+
+
+def _why_not(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} is taken: stop what is using it, or give another with --port (0 takes a free one)"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used by you: give one above 1023 with --port"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine: give another with --host"
+    return f"cannot listen on {host}:{port}: {error}"
+
+
+def _greet(server: Server, lobby: Lobby, data: Path) -> None:
+    """The first lines: where to open it, where the data is, how to connect."""
+    store = getattr(lobby.store, "path", None)
+    kept = store if store is not None else f"a {type(lobby.store).__name__} of its own"
+    names = ", ".join(lobby.party_classes)
+    party = next(iter(lobby.party_classes))
+    place = server.url.removeprefix("http://")
+    typer.echo(f"partyroom is open at {server.url}")
+    typer.echo(f"  parties     {names}")
+    typer.echo(f"  data        {kept}")
+    typer.echo(f'  JavaScript  new PartySocket({{ host: "{place}", party: "{party}", room: "welcome" }})')
+    typer.echo(f'  Python      websockets.connect("ws://{place}/parties/{party}/welcome")')
+    typer.echo(f"  terminal    curl {server.url}/parties/{party}/welcome")
+    sys.stdout.flush()

@@ -1,0 +1,398 @@
+"""Lobby: finds or starts the room that a request asks for, says no when it must, and closes everything.
+
+A gateway asks three things of it::
+
+    admitted = await lobby.admit(request)     # a WebSocket: an Admission to room.join, or a Response that refuses
+    response = await lobby.fetch(request)     # anything else
+    await lobby.close()                       # at the end
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from .alarms import Alarms
+from .clock import Clock, LoopClock
+from .errors import CloseCode, Refused
+from .http import Address, Headers, Pairs, Request, Response, origin_allowed, split_path
+from .limits import DEFAULTS, Limits
+from .local import LocalSocket
+from .party import Party, settled
+from .placement import Here, Placement
+from .room import Phase, Room
+from .storage import Storage
+from .stores.base import Store
+from .stores.memory import MemoryStore
+
+__all__ = ["Admission", "Cron", "Lobby", "Parties", "RoomStub", "party_name"]
+
+log = logging.getLogger("partyroom.lobby")
+
+CORS = {
+    "access-control-allow-origin": "*",
+    "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
+    "access-control-allow-headers": "*",
+    "access-control-max-age": "86400",
+}
+"""What ``cors=True`` means, as partyserver has it."""
+
+
+class Admission(NamedTuple):
+    """A WebSocket may be accepted; then ``await room.join(transport, request)``."""
+
+    room: Room
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A scheduled time: the schedule's name and what a class-level hook may need."""
+
+    name: str
+    env: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    parties: Any = field(default=None, repr=False)
+
+
+class Lobby:
+    """The rooms of one application.
+
+    ``parties`` is a mapping of names to Party classes; or a Party class, served under the kebab-case of its name and as
+    ``main``; or a module, which means every Party subclass defined in it, the first of them also as ``main``. ``cors=True`` lets any page fetch over HTTP (a
+    mapping sets other headers); ``origins`` are further pages that may open WebSockets (``https://*.example.com`` or
+    ``*``). ``pages`` answers HTTP requests outside rooms that ``on_fetch`` leaves alone.
+    """
+
+    def __init__(
+        self,
+        parties: Mapping[str, type[Party]] | type[Party] | ModuleType,
+        *,
+        store: Store | None = None,
+        limits: Limits = DEFAULTS,
+        env: Mapping[str, Any] | None = None,
+        cors: bool | Mapping[str, str] = False,
+        origins: Iterable[str] = (),
+        pages: Callable[[Request], Response | None] | None = None,
+        placement: Placement | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.party_classes, self._main = _party_classes(parties)
+        self.store: Store = MemoryStore() if store is None else store
+        self.limits = limits
+        self.env: Mapping[str, Any] = dict(env or {})
+        self.origins = tuple(origins)
+        self.connected = 0
+        """How many connections all rooms have together."""
+        self.parties = Parties(self)
+        self._pages = pages
+        self._cors = Headers(CORS if cors is True else cors or {})
+        self._placement: Placement = placement or Here()
+        self._clock: Clock = clock or LoopClock()
+        self._alarms = Alarms(self._clock, self._ring, self._give_up_alarm)
+        self._rooms: dict[Address, Room] = {}
+        self._starting: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the store and take up the alarms that are due; gateways call it first. Raises ``StoreError``."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._alarms.load(self.store))
+        await asyncio.shield(self._starting)
+
+    async def close(self) -> None:
+        """Admit no more, stop every room (documents are flushed, clients get 1001), and close the store.
+
+        Takes little more than ``limits.close`` seconds, whatever hangs.
+        """
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        await self._alarms.close()
+        while self._rooms:
+            await asyncio.gather(*(room.stop() for room in list(self._rooms.values())))
+        await self.store.close()
+
+    async def __aenter__(self) -> Lobby:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @property
+    def closing(self) -> bool:
+        """Whether ``close`` has begun."""
+        return self._closing is not None
+
+    def rooms(self) -> Iterator[Room]:
+        """The rooms in memory."""
+        return iter(list(self._rooms.values()))
+
+    # -- what a gateway asks -----------------------------------------------------------------------------------------
+
+    async def admit(self, request: Request) -> Admission | Response:
+        """Whether a WebSocket may be accepted: the room to join and the request to join it with, or a refusal.
+
+        Checks the path, the browser's origin and the caps, then asks ``on_before_connect``. Does not wait for the room
+        to start: clients give up on a slow handshake (PartySocket after 4 s).
+        """
+        try:
+            found = self._route(request)
+            if found is None:
+                raise Refused(404, "Not found: rooms live at /parties/:party/:room")
+            party_class, request = found
+            if not origin_allowed(request, self.origins):
+                raise Refused(403, f"Origin {request.headers.get('origin')} is not allowed here")
+            if len(request.query.get("_pk", "")) > self.limits.connection_id:
+                raise Refused(400, f"A connection id has at most {self.limits.connection_id} characters")
+            asked = await _ask(party_class, "on_before_connect", request)
+            if isinstance(asked, Response):
+                return asked
+            if self.limits.connections is not None and self.connected >= self.limits.connections:
+                raise Refused(503, "This server is full")
+            room = await self.room(Address(request.party, request.room))
+            if room.limits.connections_per_room is not None and len(room) >= room.limits.connections_per_room:
+                raise Refused(503, "This room is full")
+            return Admission(room, asked)
+        except Refused as refused:
+            return Response(refused.reason + "\n", refused.status)
+
+    async def fetch(self, request: Request) -> Response:
+        """Answer an HTTP request, by the room it addresses or by ``on_fetch`` of the first party."""
+        try:
+            found = self._route(request)
+            if found is None:
+                return await self._fetch_outside(request)
+            party_class, request = found
+            if request.method == "OPTIONS" and len(self._cors):
+                return Response(status=200, headers=self._cors)
+            asked = await _ask(party_class, "on_before_request", request)
+            if isinstance(asked, Response):
+                return asked.with_headers(self._cors)
+            room = await self.room(Address(request.party, request.room))
+            return (await room.fetch(asked)).with_headers(self._cors)
+        except Refused as refused:
+            return Response(refused.reason + "\n", refused.status).with_headers(self._cors)
+
+    async def _fetch_outside(self, request: Request) -> Response:
+        main = next(iter(self.party_classes.values()))
+        try:
+            response = await settled(main.on_fetch(request.replace(env=self.env, parties=self.parties)))
+        except Exception:
+            log.exception("on_fetch failed")
+            raise Refused(500, "Internal server error") from None
+        if response is None and self._pages is not None:
+            response = self._pages(request)
+        return response or Response("Not found\n", 404)
+
+    def _route(self, request: Request) -> tuple[type[Party], Request] | None:
+        """The party class that a request addresses, and the request with its room filled in."""
+        try:
+            split = split_path(request.path)
+        except UnicodeDecodeError:
+            raise Refused(400, "The path is not UTF-8") from None
+        if split is None:
+            return None
+        address, subpath = split
+        if address.party == "main" and self._main is not None:
+            address = Address(self._main, address.room)
+        party_class = self.party_classes.get(address.party)
+        if party_class is None:
+            raise Refused(404, "Not found: there is no such party here")
+        self._check_id(address.room)
+        return party_class, request.replace(
+            party=address.party, room=address.room, subpath=subpath, env=self.env, parties=self.parties
+        )
+
+    def _check_id(self, room_id: str) -> None:
+        try:
+            size = len(room_id.encode())
+        except UnicodeEncodeError:
+            raise Refused(400, "A room id is text, without lone surrogates") from None
+        if not 0 < size <= self.limits.room_id:
+            raise Refused(400, f"A room id is 1 to {self.limits.room_id} bytes of UTF-8")
+
+    # -- rooms -------------------------------------------------------------------------------------------------------
+
+    async def room(self, address: Address) -> Room:
+        """The one live room at ``address``, made if need be; its party starts with its first event.
+
+        Raises ``Refused``.
+        """
+        await self.start()
+        while True:
+            room = self._rooms.get(address)
+            if room is None:
+                return await self._make(address)
+            if room.phase not in (Phase.STOPPING, Phase.STOPPED):
+                room.touch()
+                return room
+            await asyncio.shield(room.stopped)  # one instance at a time: the next starts when this one has ended
+
+    async def _make(self, address: Address) -> Room:
+        if self.closing:
+            raise Refused(503, "This server is going away")
+        if self.limits.rooms is not None and len(self._rooms) >= self.limits.rooms:
+            raise Refused(503, "This server has no place for another room")
+        party_class = self.party_classes.get(address.party)
+        if party_class is None:
+            raise Refused(404, "Not found: there is no such party here")
+        self._check_id(address.room)
+        fence = await self._placement.claim(address)
+        if (other := self._rooms.get(address)) is not None:  # made while we waited for the placement
+            return other
+        limits = party_class.limits or self.limits
+        storage = Storage(
+            self.store if party_class.durable else MemoryStore(),
+            address,
+            limits,
+            fence=fence,
+            on_lost=lambda error: self._lost(address),
+        )
+        room = self._rooms[address] = Room(
+            party_class,
+            address,
+            storage=storage,
+            alarms=self._alarms,
+            clock=self._clock,
+            limits=limits,
+            env=self.env,
+            parties=self.parties,
+            owner=self,
+        )
+        return room
+
+    def forget(self, room: Room) -> None:
+        """A room has left memory; the room calls this."""
+        if self._rooms.get(room.address) is room:
+            del self._rooms[room.address]
+
+    def _lost(self, address: Address) -> None:
+        """The store will not take this room's writes any more: stop it, so that its clients go where it lives now."""
+        if (room := self._rooms.get(address)) is not None:
+            task = asyncio.create_task(room.stop(CloseCode.SERVICE_RESTART, "the room has moved"))
+            room.stopped.add_done_callback(lambda _: task)
+
+    async def _ring(self, address: Address) -> None:
+        if address.party not in self.party_classes:
+            log.error("%s: its alarm is due, but no such party is served: the alarm is dropped", address)
+            await self._give_up_alarm(address)
+            return
+        await (await self.room(address)).alarm()
+
+    async def _give_up_alarm(self, address: Address) -> None:
+        room = self._rooms.get(address)
+        storage = room.storage if room is not None else Storage(self.store, address)
+        await storage.set_alarm(None)
+
+
+async def _ask(party_class: type[Party], hook: str, request: Request) -> Request | Response:
+    """Ask a before-hook: a Response refuses, a Request replaces, ``None`` goes on."""
+    try:
+        answer = await settled(getattr(party_class, hook)(request))
+        if answer is not None and not isinstance(answer, (Request, Response)):
+            raise TypeError(f"{hook} returned {type(answer).__name__}, not a Request, a Response or None")
+    except Exception:
+        log.exception("%s/%s: %s failed", request.party, request.room, hook)
+        return Response("Internal server error\n", 500)
+    return request if answer is None else answer
+
+
+def party_name(name: str) -> str:
+    """The kebab-case of a class name: ``ChatRoom`` is ``chat-room`` and ``CHAT_ROOM`` too."""
+    if name == name.upper():
+        return name.lower().replace("_", "-")
+    return re.sub(r"[A-Z]", lambda letter: "-" + letter[0].lower(), name).strip("-").replace("_", "-")
+
+
+def _party_classes(
+    parties: Mapping[str, type[Party]] | type[Party] | ModuleType,
+) -> tuple[dict[str, type[Party]], str | None]:
+    """The classes by name, and the name that ``main`` is short for (where no class is called so)."""
+    if isinstance(parties, Mapping):
+        named, main = dict(parties), None
+    else:
+        if isinstance(parties, ModuleType):
+            members = [value for value in vars(parties).values() if isinstance(value, type)]
+            classes = [one for one in members if issubclass(one, Party) and one.__module__ == parties.__name__]
+        else:
+            classes = [parties]
+        named = {party_name(party.__name__): party for party in classes}
+        main = next(iter(named), None) if "main" not in named else None
+    if not named:
+        raise ValueError("a lobby needs at least one Party class")
+    for name, party in named.items():
+        if not issubclass(party, Party):
+            raise TypeError(f"the party {name!r} is {party!r}, not a subclass of Party")
+        if not name or "/" in name:
+            raise ValueError(f"{name!r} cannot be a party's name: it is one segment of a path")
+    return named, main
+
+
+# -- rooms that visit rooms ------------------------------------------------------------------------------------------
+
+
+class Parties:
+    """``room.parties["chat"]["lobby"]``: the rooms of the same lobby, past the before-hooks."""
+
+    def __init__(self, lobby: Lobby) -> None:
+        self._lobby = lobby
+
+    def __getitem__(self, party: str) -> Mapping[str, RoomStub]:
+        if party not in self._lobby.party_classes:
+            raise KeyError(f"there is no party {party!r} here, only {', '.join(self._lobby.party_classes)}")
+        return _Rooms(self._lobby, party)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lobby.party_classes)
+
+
+class _Rooms(dict[str, "RoomStub"]):
+    """Stubs by room id, made as they are asked for."""
+
+    def __init__(self, lobby: Lobby, party: str) -> None:
+        super().__init__()
+        self._lobby = lobby
+        self._party = party
+
+    def __missing__(self, room: str) -> RoomStub:
+        return RoomStub(self._lobby, Address(self._party, room))
+
+
+class RoomStub:
+    """Another room, to be fetched from or connected to in process. A room that awaits itself waits for ever."""
+
+    def __init__(self, lobby: Lobby, address: Address) -> None:
+        self._lobby = lobby
+        self.address = address
+
+    async def fetch(
+        self, path: str = "", method: str = "GET", *, headers: Pairs = (), body: bytes = b"", user: Any = None
+    ) -> Response:
+        """What the room's ``on_request`` answers; ``path`` follows the room in the address. Raises ``Refused``."""
+        room = await self._lobby.room(self.address)
+        return await room.fetch(self._request(path, method, headers, body, user))
+
+    async def socket(self, path: str = "", *, headers: Pairs = (), user: Any = None) -> LocalSocket:
+        """A connection to the room, open: ``send``, ``receive``, ``async for``, ``close``. Raises ``Refused``."""
+        room = await self._lobby.room(self.address)
+        return await LocalSocket(room, self._request(path, "GET", headers, b"", user)).open()
+
+    def _request(self, path: str, method: str, headers: Pairs, body: bytes, user: Any) -> Request:
+        request = Request.build("/" + path.lstrip("/"), method, headers=headers, body=body, user=user)
+        return request.replace(
+            party=self.address.party,
+            room=self.address.room,
+            subpath=request.path.lstrip("/"),
+            env=self._lobby.env,
+            parties=self._lobby.parties,
+        )

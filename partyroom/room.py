@@ -1,0 +1,595 @@
+"""Room: one live room. It starts its party once, feeds it events, and holds its connections.
+
+A gateway needs three verbs::
+
+    connection = await room.join(transport, request)     # after on_start and on_connect
+    await room.receive(connection, message)              # read no further until this returns
+    await room.leave(connection, code, reason)           # always
+
+The life of a room::
+
+    new -> starting -> live -> (asleep -> starting -> live)* -> stopping -> stopped
+
+``asleep`` is a hibernating room: its sockets are open, its party is not in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Collection, Coroutine, Generator, Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Final, Protocol
+from uuid import uuid4
+
+from .alarms import Alarms
+from .clock import Clock, Timer
+from .connection import Connection
+from .errors import CloseCode, LimitError, ProtocolError, Refused, RoomStopped, StoreError
+from .frame import Frame
+from .http import Address, Request, Response
+from .limits import Limits
+from .party import Party, settled
+from .storage import Storage, Write
+from .transport import Transport
+
+__all__ = ["DONE", "Owner", "Phase", "Room"]
+
+log = logging.getLogger("partyroom.room")
+
+
+class Done:
+    """An awaitable that has nothing to wait for; a gateway may test ``is DONE`` instead of awaiting it."""
+
+    __slots__ = ()
+
+    def __await__(self) -> Generator[Any, None, None]:
+        return iter(())  # type: ignore[return-value]
+
+
+DONE: Final = Done()
+
+
+class Phase(Enum):
+    """Where a room is in its life."""
+
+    NEW = "new"
+    STARTING = "starting"
+    LIVE = "live"
+    ASLEEP = "asleep"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class Owner(Protocol):
+    """What a room knows of the lobby that holds it."""
+
+    connected: int
+    """How many connections all rooms have together."""
+
+    def forget(self, room: Room) -> None:
+        """The room has left memory."""
+        ...
+
+
+class Room:
+    """One live room, as its party (``self.room``) and the gateways see it."""
+
+    __slots__ = (
+        "__weakref__",
+        "_alarms",
+        "_by_id",
+        "_clock",
+        "_connections",
+        "_ending",
+        "_everyone",
+        "_idle_timer",
+        "_last_active",
+        "_owner",
+        "_party",
+        "_party_class",
+        "_quiet",
+        "_started",
+        "_tasks",
+        "_working",
+        "address",
+        "env",
+        "limits",
+        "parties",
+        "phase",
+        "stopped",
+        "storage",
+    )
+
+    def __init__(
+        self,
+        party_class: type[Party],
+        address: Address,
+        *,
+        storage: Storage,
+        alarms: Alarms,
+        clock: Clock,
+        limits: Limits,
+        env: Mapping[str, Any],
+        parties: Any,
+        owner: Owner,
+    ) -> None:
+        self.address = address
+        self.env = env
+        """The lobby's settings and secrets."""
+        self.parties = parties
+        """Other rooms of the lobby: ``room.parties["chat"]["lobby"].fetch(...)`` or ``.socket(...)``."""
+        self.storage = storage
+        self.limits = limits
+        self.phase = Phase.NEW
+        self.stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the room has left memory."""
+        self._party_class = party_class
+        self._party: Party | None = None
+        self._alarms = alarms
+        self._clock = clock
+        self._owner = owner
+        self._started: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[Any]] = set()
+        self._quiet: asyncio.Future[None] | None = None
+        self._connections: dict[Connection, None] = {}
+        self._by_id: dict[str, list[Connection]] = {}
+        self._everyone: tuple[Connection, ...] | None = ()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._working = 0
+        self._last_active = clock.now()
+        self._idle_timer: Timer | None = None
+        self._watch_idle()
+
+    def __repr__(self) -> str:
+        return f"<Room {self.address} {self.phase.value} {len(self._connections)} connections>"
+
+    # -- what a party uses -------------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The room's id, as it stands (decoded) in its address."""
+        return self.address.room
+
+    @property
+    def party(self) -> str:
+        """The name of the room's party in the lobby."""
+        return self.address.party
+
+    def broadcast(self, message: str | bytes, without: Collection[Connection | str] = ()) -> None:
+        """Send a message to every connection, except those in ``without`` (connections or ids). Encoded once."""
+        self.broadcast_frame(Frame(message), without)
+
+    def broadcast_json(self, value: Any, without: Collection[Connection | str] = ()) -> None:
+        """Send ``value`` as JSON text to every connection, except those in ``without``."""
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        self.broadcast_frame(Frame(text), without)
+
+    def broadcast_frame(self, frame: Frame, without: Collection[Connection | str] = ()) -> None:
+        """Send one frame to every connection, except those in ``without``."""
+        everyone = self._everyone
+        if everyone is None:
+            everyone = self._everyone = tuple(self._connections)
+        if not without:
+            for connection in everyone:
+                connection.send_frame(frame)
+            return
+        for connection in everyone:
+            if connection not in without and connection.id not in without:
+                connection.send_frame(frame)
+
+    def connections(self, tag: str | None = None) -> list[Connection]:
+        """The open connections, or those with a tag (an id is a tag too), the oldest first."""
+        return [one for one in self._connections if not one.closed and (tag is None or tag in one.tags)]
+
+    def connection(self, id: str) -> Connection | None:
+        """The newest open connection of that id."""
+        return next((one for one in reversed(self._by_id.get(id, ())) if not one.closed), None)
+
+    def set_alarm(self, when: float | datetime | timedelta) -> Write:
+        """Set the room's one alarm, to a time (seconds since the epoch, or an aware datetime) or to a time from now."""
+        if isinstance(when, timedelta):
+            when = self._clock.now() + when.total_seconds()
+        elif isinstance(when, datetime):
+            if when.tzinfo is None:
+                raise ValueError("an alarm's datetime needs a time zone: datetime.now(timezone.utc) + ...")
+            when = when.timestamp()
+        self._alarms.set(self.address, float(when))
+        return self.storage.set_alarm(float(when))
+
+    def get_alarm(self) -> float | None:
+        """When the alarm is due (seconds since the epoch); ``None`` without one, also while it rings."""
+        return self._alarms.get(self.address)
+
+    def delete_alarm(self) -> Write:
+        """Have no alarm."""
+        self._alarms.set(self.address, None)
+        return self.storage.set_alarm(None)
+
+    def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run ``coroutine`` in the background; the room stays while it runs and cancels it when it stops."""
+        if self.phase in (Phase.STOPPING, Phase.STOPPED):
+            coroutine.close()
+            raise RoomStopped(f"{self.address} has stopped: it starts no more work")
+        task = asyncio.create_task(coroutine, name=f"{self.address}: {coroutine!r}")
+        self._tasks.add(task)
+        task.add_done_callback(self._spawned_ended)
+        return task
+
+    def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        self._last_active = self._clock.now()
+        self._watch_idle()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: %s failed", self.address, task.get_name(), exc_info=error)
+
+    # -- the three verbs ---------------------------------------------------------------------------------------------
+
+    async def join(self, transport: Transport, request: Request) -> Connection:
+        """Let a client in: start the room if need be, then ``on_connect``. Raises ``RoomStopped`` or ``Refused``.
+
+        When it raises, the transport has been closed with a matching code, and there is nothing to leave.
+        """
+        connection = Connection(request.query.get("_pk") or str(uuid4()), request, transport, self.limits)
+        self._working += 1
+        try:
+            await self._admit(connection)
+            await self._hook_for(connection, "on_connect", connection)
+        except BaseException:
+            # Refused, failed, or the gateway's task was cancelled: it has no connection to leave, so leave for it.
+            connection.abort()
+            self._in_background(self.leave(connection, CloseCode.ABNORMAL))
+            raise
+        finally:
+            self._work_ended()
+        return connection
+
+    async def _admit(self, connection: Connection) -> None:
+        try:
+            party = await self._ready()
+            connection.tags = await self._tags(party, connection)
+            self._settle_duplicate(connection)
+        except RoomStopped:
+            connection.close(CloseCode.TRY_AGAIN_LATER, "the room could not start")
+            raise
+        except Refused as refused:
+            connection.close(CloseCode.CONFLICT, refused.reason)
+            raise
+        except Exception as error:
+            self._log_failure("tags", error, connection)
+            connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
+            raise RoomStopped(f"{self.address}: tags() failed") from error
+        self._add(connection)
+        connection.greeted = True
+
+    def receive(self, connection: Connection, message: str | bytes) -> Awaitable[None]:
+        """Handle a client's message. Await the result before reading the next; it is ``DONE`` if nothing is left to do.
+
+        Never raises: a failing hook is logged and closes the connection with 1011.
+        """
+        if connection.closed or not connection.spend(message):
+            return DONE
+        if isinstance(message, str) and (answer := self._party_class.auto_response.get(message)) is not None:
+            connection.send(answer)
+            return DONE
+        party = self._party
+        if party is None:
+            return self._hook_for(connection, "on_message", connection, message)
+        try:
+            result = party.on_message(connection, message)
+        except Exception as error:
+            return self._failed_connection(connection, "on_message", error)
+        if result is not None:
+            return self._finish(connection, "on_message", result)
+        if self._party_class.hibernate:
+            self._last_active = self._clock.now()
+            self._watch_idle()
+        return DONE
+
+    async def leave(
+        self, connection: Connection, code: int, reason: str = "", error: BaseException | None = None
+    ) -> None:
+        """A client has gone: by a close frame with ``code`` and ``reason``, or without one (1006) by ``error``.
+
+        Runs ``on_close`` once, however often it is called; ``on_error`` before it when there was an error.
+        """
+        if connection not in self._connections:
+            return
+        self._remove(connection)
+        if not connection.closed:
+            connection.end(code, reason)
+        self._working += 1
+        try:
+            if error is not None:
+                await self._on_error(connection, error)
+            await self._hook_for(connection, "on_close", connection, code, reason, code != CloseCode.ABNORMAL)
+        finally:
+            self._work_ended()
+
+    # -- HTTP and alarms ---------------------------------------------------------------------------------------------
+
+    async def fetch(self, request: Request) -> Response:
+        """Answer an HTTP request with ``on_request``. A failing hook is a 500 that says nothing of why."""
+        self._working += 1
+        try:
+            party = await self._ready()
+            response = await settled(party.on_request(request))
+            if not isinstance(response, Response):
+                raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
+            return response
+        except RoomStopped:
+            return Response("The room could not start\n", 500)
+        except Exception as error:
+            self._log_failure("on_request", error)
+            return Response("Internal server error\n", 500)
+        finally:
+            self._work_ended()
+
+    async def alarm(self) -> None:
+        """Run ``on_alarm``; raises what it raises. The alarm leaves the store only when it returned."""
+        self._working += 1
+        try:
+            party = await self._ready()
+            await settled(party.on_alarm())
+            if self.get_alarm() is None:
+                await self.storage.set_alarm(None)
+        except Exception as error:
+            self._log_failure("on_alarm", error)
+            raise
+        finally:
+            self._work_ended()
+
+    # -- starting ----------------------------------------------------------------------------------------------------
+
+    async def _ready(self) -> Party:
+        """The started party, starting it if need be: however many ask, ``on_start`` runs once."""
+        while self._party is None:
+            if self.phase in (Phase.STOPPING, Phase.STOPPED):
+                raise RoomStopped(f"{self.address} has stopped")
+            if self._started is None:
+                self.phase = Phase.STARTING
+                self._started = asyncio.create_task(self._start(), name=f"{self.address}: on_start")
+            # Shielded: a visitor who hangs up while waiting does not stop the start for the others.
+            await asyncio.shield(self._started)
+        return self._party
+
+    async def _start(self) -> None:
+        """Run ``on_start``. Never raises: a party that fails leaves the room stopping, which those who wait notice."""
+        try:
+            party = self._party_class(self)
+            async with asyncio.timeout(self.limits.start):
+                await settled(party.on_start())
+        except Exception as error:
+            self._log_failure("on_start", error)
+            self.phase = Phase.STOPPING
+            self._in_background(self._stop(CloseCode.TRY_AGAIN_LATER, "the room could not start"))
+        else:
+            self._party = party
+            self.phase = Phase.LIVE
+            self._last_active = self._clock.now()
+            self._watch_idle()
+        finally:
+            self._started = None
+
+    def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(coroutine, name=f"{self.address}: {coroutine!r}")
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    # -- connections -------------------------------------------------------------------------------------------------
+
+    async def _tags(self, party: Party, connection: Connection) -> tuple[str, ...]:
+        own = await settled(party.tags(connection, connection.request))
+        if isinstance(own, str):
+            raise LimitError(f"tags() returned the text {own!r}: return a list of tags")
+        tags = tuple(dict.fromkeys((connection.id, *own)))
+        if len(tags) - 1 > self.limits.tags:
+            raise LimitError(f"tags() returned {len(tags) - 1} tags: at most {self.limits.tags} beside the id")
+        for tag in tags[1:]:
+            if not 0 < len(tag) <= self.limits.tag:
+                raise LimitError(f"a tag is a text of 1 to {self.limits.tag} characters, not {tag[:40]!r}")
+        return tags
+
+    def _settle_duplicate(self, connection: Connection) -> None:
+        older = self.connection(connection.id)
+        policy = self._party_class.on_duplicate
+        if older is None or policy == "both":
+            return
+        if policy == "refuse":
+            raise Refused(409, "this id is connected already")
+        older.close(CloseCode.CONFLICT, "this id has connected again")
+
+    def _add(self, connection: Connection) -> None:
+        self._connections[connection] = None
+        self._owner.connected += 1
+        self._by_id.setdefault(connection.id, []).append(connection)
+        self._everyone = None
+
+    def _remove(self, connection: Connection) -> None:
+        del self._connections[connection]
+        self._owner.connected -= 1
+        same = self._by_id[connection.id]
+        same.remove(connection)
+        if not same:
+            del self._by_id[connection.id]
+        self._everyone = None
+
+    def __len__(self) -> int:
+        """How many connections there are, closing ones included."""
+        return len(self._connections)
+
+    # -- hooks and their failures ------------------------------------------------------------------------------------
+
+    async def _hook_for(self, connection: Connection, hook: str, *arguments: Any) -> None:
+        """Run a hook on behalf of a connection; whatever it raises costs that connection only."""
+        try:
+            party = await self._ready()
+            result = getattr(party, hook)(*arguments)
+        except RoomStopped:
+            connection.close(CloseCode.TRY_AGAIN_LATER, "the room has stopped")
+        except Exception as error:
+            await self._failed_connection(connection, hook, error)
+        else:
+            if result is not None:
+                await self._finish(connection, hook, result)
+
+    async def _finish(self, connection: Connection, hook: str, result: Awaitable[Any]) -> None:
+        self._working += 1
+        try:
+            await result
+        except Exception as error:
+            await self._failed_connection(connection, hook, error)
+        finally:
+            self._work_ended()
+
+    async def _failed_connection(self, connection: Connection, hook: str, error: Exception) -> None:
+        if isinstance(error, ProtocolError):
+            log.warning("%s: %r broke the protocol: %s", self.address, connection, error.reason)
+            code, reason = error.code, error.reason.encode()[:120].decode(errors="ignore")
+        else:
+            self._log_failure(hook, error, connection)
+            code, reason = int(CloseCode.INTERNAL_ERROR), "the server failed"
+        if hook != "on_close":
+            await self._on_error(connection, error)
+        connection.close(code, reason)
+
+    async def _on_error(self, connection: Connection, error: BaseException) -> None:
+        try:
+            await settled((await self._ready()).on_error(connection, error))
+        except RoomStopped:
+            pass  # nobody is left to tell
+        except Exception as failure:
+            self._log_failure("on_error", failure, connection)
+
+    def _log_failure(self, hook: str, error: BaseException, connection: Connection | None = None) -> None:
+        whose = f" for {connection!r}" if connection is not None else ""
+        log.error("%s: %s failed%s", self.address, hook, whose, exc_info=error)
+
+    # -- leaving memory ----------------------------------------------------------------------------------------------
+
+    def _work_ended(self) -> None:
+        self._working -= 1
+        if self._working:
+            return
+        self._last_active = self._clock.now()
+        if self._quiet is not None and not self._connections and not self._quiet.done():
+            self._quiet.set_result(None)
+        self._watch_idle()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on: no running hook or task, no due alarm, nothing unwritten."""
+        return not (self._working or self._tasks or self.storage.dirty or self._alarms.busy(self.address))
+
+    def touch(self) -> None:
+        """Somebody is about to visit: stay for the idle time at least."""
+        self._last_active = self._clock.now()
+
+    def _watch_idle(self) -> None:
+        """See to it that ``_idle_check`` is called once the room may have become idle."""
+        if self._idle_timer is not None or self.phase in (Phase.STOPPING, Phase.STOPPED, Phase.ASLEEP):
+            return
+        if not self._connections or self._party_class.hibernate:
+            self._idle_timer = self._clock.call_later(self.limits.idle, self._idle_check)
+
+    def _idle_check(self) -> None:
+        self._idle_timer = None
+        if self.phase in (Phase.STOPPING, Phase.STOPPED) or (self._connections and not self._party_class.hibernate):
+            return
+        remaining = self._last_active + self.limits.idle - self._clock.now()
+        if not self.idle or remaining > 0:
+            self._idle_timer = self._clock.call_later(max(remaining, 0.05), self._idle_check)
+        elif self._connections:
+            self._sleep()
+        else:
+            self.phase = Phase.STOPPING
+            self._in_background(self._stop(CloseCode.GOING_AWAY, ""))
+
+    def _sleep(self) -> None:
+        """Drop the party from memory and keep the sockets; the next event starts a new one, once this has stopped."""
+        party, self._party = self._party, None
+        self.phase = Phase.ASLEEP
+        if party is not None:
+            self._started = asyncio.create_task(self._stop_party(party), name=f"{self.address}: on_stop")
+
+    async def _stop_party(self, party: Party) -> None:
+        try:
+            await settled(party.on_stop())
+        except Exception as error:
+            self._log_failure("on_stop", error)
+        finally:
+            self._started = None
+
+    async def stop(self, code: int = CloseCode.GOING_AWAY, reason: str = "the server is going away") -> None:
+        """Stop the room: flush, close its connections with ``code``, run every ``on_close``, then ``on_stop``.
+
+        What does not end within ``limits.close`` seconds is cut off. Safe to call more than once.
+        """
+        if self.phase in (Phase.STOPPING, Phase.STOPPED):
+            await asyncio.shield(self.stopped)
+            return
+        if self._connections or self._started is not None:
+            try:
+                async with asyncio.timeout(self.limits.close):
+                    await self._ready()  # a sleeping or starting room still owes its connections an on_close
+            except RoomStopped:
+                await asyncio.shield(self.stopped)
+                return
+            except TimeoutError:
+                log.error("%s: on_start did not end in time while the room stopped", self.address)
+        self.phase = Phase.STOPPING
+        if self._started is not None:
+            self._started.cancel()
+        await self._stop(code, reason)
+
+    async def _stop(self, code: int, reason: str) -> None:
+        deadline = asyncio.get_running_loop().time() + self.limits.close
+        try:
+            await self._within(deadline, "its tasks", self._cancel_tasks())
+            await self._within(deadline, "its first flush", self.storage.flush())
+            for connection in list(self._connections):
+                connection.close(code, reason)
+            await self._within(deadline, "its connections", self._until_quiet())
+            for connection in list(self._connections):
+                connection.abort("the room has stopped")
+                await self._within(deadline, "on_close", self.leave(connection, CloseCode.ABNORMAL))
+            if self._party is not None:
+                await self._within(deadline, "on_stop", self._stop_party(self._party))
+            await self._within(deadline, "its last flush", self.storage.flush())
+        finally:
+            self._ended()
+
+    def _ended(self) -> None:
+        if self.storage.dirty:
+            log.error("%s: stopped with unwritten changes", self.address)
+            self.storage.abandon(StoreError(f"{self.address} stopped before its last writes were on disk"))
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._party = None
+        self.phase = Phase.STOPPED
+        self._owner.forget(self)
+        if not self.stopped.done():
+            self.stopped.set_result(None)
+
+    async def _within(self, deadline: float, what: str, work: Awaitable[Any]) -> None:
+        """Give ``work`` until ``deadline``, but a second at least; what it raises is logged."""
+        try:
+            async with asyncio.timeout_at(max(deadline, asyncio.get_running_loop().time() + 1.0)):
+                await work
+        except TimeoutError:
+            log.error("%s: %s did not end in time while the room stopped", self.address, what)
+        except Exception as error:
+            self._log_failure(what, error)
+
+    async def _cancel_tasks(self) -> None:
+        for task in (tasks := list(self._tasks)):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _until_quiet(self) -> None:
+        """Until every connection has left and every hook has returned."""
+        if self._connections or self._working:
+            self._quiet = asyncio.get_running_loop().create_future()
+            await self._quiet

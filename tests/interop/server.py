@@ -36,8 +36,9 @@ class Server:
         """Start it and wait until it listens; raises ``AssertionError`` with its log if it does not."""
         command = [sys.executable, "-m", "partyroom", "serve", str(HERE / self.target)]
         command += ["--port", str(self.port), "--data", str(self.data)]
+        root = HERE.parent.parent
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+            self._process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=log, text=True)
         threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
         deadline = time.monotonic() + timeout
         said: list[str] = []

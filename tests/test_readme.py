@@ -1,0 +1,106 @@
+"""The README does what it says: its Python blocks run, and its table of limits is the code's."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from partyroom import Limits, Lobby, Refused
+from partyroom.testing import fetch, visit
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """Loads the one Python block that contains a text, as a module, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def load(text: str) -> ModuleType:
+        (source,) = [source for source in BLOCKS if text in source]
+        module = ModuleType("readme")
+        monkeypatch.setitem(sys.modules, "readme", module)
+        exec(compile(source, "README.md", "exec", dont_inherit=True), vars(module))
+        return module
+
+    return load
+
+
+def test_every_python_block_compiles() -> None:
+    assert len(BLOCKS) >= 4
+    for source in BLOCKS:
+        compile(source, "README.md", "exec")
+
+
+async def test_the_chat_keeps_its_lines_and_counts_its_people(block: Any) -> None:
+    async with Lobby(block("class Chat(Party)")) as lobby:
+        async with visit(lobby, "/parties/chat/lobby") as alice, visit(lobby, "/parties/chat/lobby") as bob:
+            assert (await alice.receive(), await bob.receive()) == ("[]", "[]")
+            await alice.send("hello")
+            assert await bob.receive() == "hello"
+            assert (await fetch(lobby, "/parties/chat/lobby")).body == b'{"here":2}'
+        async with visit(lobby, "/parties/chat/lobby") as carol:
+            assert await carol.receive() == '["hello"]'
+
+
+async def test_the_notes_refuse_strangers_and_greet_friends(block: Any) -> None:
+    async with block("class Notes(DocumentParty)").lobby as lobby, asyncio.timeout(5):
+        with pytest.raises(Refused, match="who are you"):
+            async with visit(lobby, "/parties/notes/today"):
+                pass
+        async with visit(lobby, "/parties/notes/today?token=secret") as friend:
+            (room,) = lobby.rooms()
+            await room.alarm()
+            while b"good morning" not in await friend.receive():
+                pass
+
+
+@asynccontextmanager
+async def served(app: web.Application) -> AsyncIterator[TestClient[Any, Any]]:
+    async with TestClient(TestServer(app)) as client:
+        yield client
+
+
+async def test_the_mounted_lobby_answers_in_the_application(block: Any) -> None:
+    async with (
+        served(block("cleanup_ctx").app) as client,
+        client.ws_connect("/parties/echo/here") as socket,
+        asyncio.timeout(5),
+    ):
+        await socket.send_str("hello")
+        assert await socket.receive_str() == "hello"
+
+
+async def test_the_test_that_it_shows_passes(block: Any) -> None:
+    test = block("test_a_message_comes_back").test_a_message_comes_back
+    assert inspect.iscoroutinefunction(test)
+    await test()
+
+
+def test_the_table_of_limits_names_each_with_its_default() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([\w,.]+(?: [KM]iB| s\b)?)", README, re.MULTILINE))
+    assert {field.name for field in fields(Limits)} <= rows.keys()
+    for field in fields(Limits):
+        assert rows[field.name] == spelled(field.name, field.default), field.name
+
+
+def spelled(name: str, value: Any) -> str:
+    """A default as the table writes it."""
+    if name in ("idle", "start", "close", "rate_window"):
+        return f"{value:g} s"
+    if name in ("message", "body", "buffer", "bytes_per_second", "state", "key", "value"):
+        return f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"
+    return f"{value:,}"

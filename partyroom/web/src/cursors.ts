@@ -10,6 +10,9 @@ import * as Y from "yjs";
 
 import { cleanPerson, type Person } from "./identity";
 
+const LETTER = 7; // px, about the width of one in a name flag
+const PADDING = 16; // px, of a flag, and some space beside it
+
 const moved = StateEffect.define<null>();
 
 class Caret extends WidgetType {
@@ -71,7 +74,23 @@ class Cursors {
     this.#publish(update);
     const told = update.transactions.some((transaction) => transaction.effects.some((effect) => effect.is(moved)));
     if (update.docChanged || told) this.decorations = this.#draw();
+    if (update.docChanged || told || update.geometryChanged) this.view.requestMeasure(this.#turnFlags);
   }
+
+  /** Lets a flag that would be cut off at the right edge hang to the left of its caret. */
+  #turnFlags = {
+    read: (view: EditorView): [HTMLElement, boolean][] => {
+      const edge = view.scrollDOM.getBoundingClientRect().right;
+      const carets = [...view.contentDOM.querySelectorAll<HTMLElement>(".caret")];
+      return carets.map((caret) => {
+        const width = (caret.dataset.name?.length ?? 0) * LETTER + PADDING;
+        return [caret, caret.getBoundingClientRect().left + width > edge];
+      });
+    },
+    write: (turns: [HTMLElement, boolean][]): void => {
+      for (const [caret, left] of turns) caret.classList.toggle("left", left);
+    },
+  };
 
   #changed = ({ added, updated, removed }: Record<"added" | "updated" | "removed", number[]>): void => {
     for (const client of removed) this.#places.delete(client);

@@ -95,7 +95,7 @@ function quoted(url: string): string {
   return /^[\w:/.%~-]+$/.test(url) ? url : `'${url.replaceAll("'", "'\\''")}'`;
 }
 
-const TOKEN = /(^(?:#|\/\/).*$)|("[^"\n]*")|\b(import|from|const|new|with|as|for|in|print|curl|pip|websockets)\b/gm;
+const TOKEN = /(^(?:#|\/\/).*$)|("[^"\n]*")|\b(import|from|const|new|with|as|for|in|print)\b/gm;
 
 /** A program as nodes, with comments, strings and some words set apart. */
 function* coloured(program: string): Iterable<Node | string> {

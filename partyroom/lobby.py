@@ -25,7 +25,7 @@ from .limits import DEFAULTS, Limits
 from .local import LocalSocket
 from .party import Party, settled
 from .placement import Here, Placement
-from .room import Phase, Room
+from .room import Room
 from .storage import Storage
 from .stores.base import Store
 from .stores.memory import MemoryStore
@@ -63,9 +63,10 @@ class Lobby:
     """The rooms of one application.
 
     ``parties`` is a mapping of names to Party classes; or a Party class, served under the kebab-case of its name and as
-    ``main``; or a module, which means every Party subclass defined in it, the first of them also as ``main``. ``cors=True`` lets any page fetch over HTTP (a
-    mapping sets other headers); ``origins`` are further pages that may open WebSockets (``https://*.example.com`` or
-    ``*``). ``pages`` answers HTTP requests outside rooms that ``on_fetch`` leaves alone.
+    ``main``; or a module, which means every Party subclass defined in it, the first of them also as ``main``.
+    ``cors=True`` lets any page fetch over HTTP (a mapping sets other headers); ``origins`` are further pages that may
+    open WebSockets (``https://*.example.com`` or ``*``). ``pages`` answers HTTP requests outside rooms that
+    ``on_fetch`` leaves alone.
     """
 
     def __init__(
@@ -233,10 +234,10 @@ class Lobby:
             room = self._rooms.get(address)
             if room is None:
                 return await self._make(address)
-            if room.phase not in (Phase.STOPPING, Phase.STOPPED):
-                room.touch()
+            if not room.life.over:
+                room.life.touch()
                 return room
-            await asyncio.shield(room.stopped)  # one instance at a time: the next starts when this one has ended
+            await asyncio.shield(room.life.stopped)  # one instance at a time: the next starts when this one has ended
 
     async def _make(self, address: Address) -> Room:
         if self.closing:
@@ -280,7 +281,7 @@ class Lobby:
         """The store will not take this room's writes any more: stop it, so that its clients go where it lives now."""
         if (room := self._rooms.get(address)) is not None:
             task = asyncio.create_task(room.stop(CloseCode.SERVICE_RESTART, "the room has moved"))
-            room.stopped.add_done_callback(lambda _: task)
+            room.life.stopped.add_done_callback(lambda _: task)
 
     async def _ring(self, address: Address) -> None:
         if address.party not in self.party_classes:

@@ -6,11 +6,7 @@ A gateway needs three verbs::
     await room.receive(connection, message)              # read no further until this returns
     await room.leave(connection, code, reason)           # always
 
-The life of a room::
-
-    new -> starting -> live -> (asleep -> starting -> live)* -> stopping -> stopped
-
-``asleep`` is a hibernating room: its sockets are open, its party is not in memory.
+Its life (starting, hibernating, stopping) is in ``life``.
 """
 
 from __future__ import annotations
@@ -20,22 +16,22 @@ import json
 import logging
 from collections.abc import Awaitable, Collection, Coroutine, Generator, Mapping
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from .alarms import Alarms
-from .clock import Clock, Timer
+from .clock import Clock
 from .connection import Connection
 from .errors import CloseCode, LimitError, ProtocolError, Refused, RoomStopped, StoreError
 from .frame import Frame
 from .http import Address, Request, Response
+from .life import Life
 from .limits import Limits
 from .party import Party, settled
 from .storage import Storage, Write
 from .transport import Transport
 
-__all__ = ["DONE", "Owner", "Phase", "Room"]
+__all__ = ["DONE", "Owner", "Room"]
 
 log = logging.getLogger("partyroom.room")
 
@@ -52,17 +48,6 @@ class Done:
 DONE: Final = Done()
 
 
-class Phase(Enum):
-    """Where a room is in its life."""
-
-    NEW = "new"
-    STARTING = "starting"
-    LIVE = "live"
-    ASLEEP = "asleep"
-    STOPPING = "stopping"
-    STOPPED = "stopped"
-
-
 class Owner(Protocol):
     """What a room knows of the lobby that holds it."""
 
@@ -77,31 +62,8 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = (
-        "__weakref__",
-        "_alarms",
-        "_by_id",
-        "_clock",
-        "_connections",
-        "_ending",
-        "_everyone",
-        "_idle_timer",
-        "_last_active",
-        "_owner",
-        "_party",
-        "_party_class",
-        "_quiet",
-        "_started",
-        "_tasks",
-        "_working",
-        "address",
-        "env",
-        "limits",
-        "parties",
-        "phase",
-        "stopped",
-        "storage",
-    )
+    __slots__ = ("__weakref__", "_alarms", "_by_id", "_clock", "_connections", "_everyone", "_owner", "_party_class",
+                 "_tasks", "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -122,29 +84,21 @@ class Room:
         self.parties = parties
         """Other rooms of the lobby: ``room.parties["chat"]["lobby"].fetch(...)`` or ``.socket(...)``."""
         self.storage = storage
+        """What the room keeps: JSON or bytes by key."""
         self.limits = limits
-        self.phase = Phase.NEW
-        self.stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        """Done when the room has left memory."""
         self._party_class = party_class
-        self._party: Party | None = None
         self._alarms = alarms
         self._clock = clock
         self._owner = owner
-        self._started: asyncio.Task[None] | None = None
-        self._ending: set[asyncio.Task[Any]] = set()
-        self._quiet: asyncio.Future[None] | None = None
         self._connections: dict[Connection, None] = {}
         self._by_id: dict[str, list[Connection]] = {}
         self._everyone: tuple[Connection, ...] | None = ()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._working = 0
-        self._last_active = clock.now()
-        self._idle_timer: Timer | None = None
-        self._watch_idle()
+        self.life = Life(self, clock, hibernate=party_class.hibernate)
+        """Starts and stops the party."""
 
     def __repr__(self) -> str:
-        return f"<Room {self.address} {self.phase.value} {len(self._connections)} connections>"
+        return f"<Room {self.address} {self.life.phase.value} {len(self._connections)} connections>"
 
     # -- what a party uses -------------------------------------------------------------------------------------------
 
@@ -210,7 +164,7 @@ class Room:
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run ``coroutine`` in the background; the room stays while it runs and cancels it when it stops."""
-        if self.phase in (Phase.STOPPING, Phase.STOPPED):
+        if self.life.over:
             coroutine.close()
             raise RoomStopped(f"{self.address} has stopped: it starts no more work")
         task = asyncio.create_task(coroutine, name=f"{self.address}: {coroutine!r}")
@@ -220,8 +174,7 @@ class Room:
 
     def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        self._last_active = self._clock.now()
-        self._watch_idle()
+        self.life.touch()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("%s: %s failed", self.address, task.get_name(), exc_info=error)
 
@@ -233,22 +186,20 @@ class Room:
         When it raises, the transport has been closed with a matching code, and there is nothing to leave.
         """
         connection = Connection(request.query.get("_pk") or str(uuid4()), request, transport, self.limits)
-        self._working += 1
-        try:
-            await self._admit(connection)
-            await self._hook_for(connection, "on_connect", connection)
-        except BaseException:
-            # Refused, failed, or the gateway's task was cancelled: it has no connection to leave, so leave for it.
-            connection.abort()
-            self._in_background(self.leave(connection, CloseCode.ABNORMAL))
-            raise
-        finally:
-            self._work_ended()
+        with self.life.work():
+            try:
+                await self._admit(connection)
+                await self._hook_for(connection, "on_connect", connection)
+            except BaseException:
+                # Refused, failed, or the gateway's task was cancelled: it has no connection to leave, so leave for it.
+                connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
+                self.life.in_background(self.leave(connection, CloseCode.ABNORMAL))
+                raise
         return connection
 
     async def _admit(self, connection: Connection) -> None:
         try:
-            party = await self._ready()
+            party = await self.life.ready()
             connection.tags = await self._tags(party, connection)
             self._settle_duplicate(connection)
         except RoomStopped:
@@ -274,7 +225,7 @@ class Room:
         if isinstance(message, str) and (answer := self._party_class.auto_response.get(message)) is not None:
             connection.send(answer)
             return DONE
-        party = self._party
+        party = self.life.party
         if party is None:
             return self._hook_for(connection, "on_message", connection, message)
         try:
@@ -284,8 +235,7 @@ class Room:
         if result is not None:
             return self._finish(connection, "on_message", result)
         if self._party_class.hibernate:
-            self._last_active = self._clock.now()
-            self._watch_idle()
+            self.life.touch()
         return DONE
 
     async def leave(
@@ -300,83 +250,37 @@ class Room:
         self._remove(connection)
         if not connection.closed:
             connection.end(code, reason)
-        self._working += 1
-        try:
+        with self.life.work():
             if error is not None:
                 await self._on_error(connection, error)
             await self._hook_for(connection, "on_close", connection, code, reason, code != CloseCode.ABNORMAL)
-        finally:
-            self._work_ended()
 
     # -- HTTP and alarms ---------------------------------------------------------------------------------------------
 
     async def fetch(self, request: Request) -> Response:
         """Answer an HTTP request with ``on_request``. A failing hook is a 500 that says nothing of why."""
-        self._working += 1
-        try:
-            party = await self._ready()
-            response = await settled(party.on_request(request))
-            if not isinstance(response, Response):
-                raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
-            return response
-        except RoomStopped:
-            return Response("The room could not start\n", 500)
-        except Exception as error:
-            self._log_failure("on_request", error)
-            return Response("Internal server error\n", 500)
-        finally:
-            self._work_ended()
+        with self.life.work():
+            try:
+                response = await settled((await self.life.ready()).on_request(request))
+                if not isinstance(response, Response):
+                    raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
+                return response
+            except RoomStopped:
+                return Response("The room could not start\n", 500)
+            except Exception as error:
+                self._log_failure("on_request", error)
+                return Response("Internal server error\n", 500)
 
     async def alarm(self) -> None:
         """Run ``on_alarm``; raises what it raises. The alarm leaves the store only when it returned."""
-        self._working += 1
-        try:
-            party = await self._ready()
-            await settled(party.on_alarm())
+        with self.life.work():
+            try:
+                await settled((await self.life.ready()).on_alarm())
+            except Exception as error:
+                self._log_failure("on_alarm", error)
+                raise
             if self.get_alarm() is None:
                 await self.storage.set_alarm(None)
-        except Exception as error:
-            self._log_failure("on_alarm", error)
-            raise
-        finally:
-            self._work_ended()
-
-    # -- starting ----------------------------------------------------------------------------------------------------
-
-    async def _ready(self) -> Party:
-        """The started party, starting it if need be: however many ask, ``on_start`` runs once."""
-        while self._party is None:
-            if self.phase in (Phase.STOPPING, Phase.STOPPED):
-                raise RoomStopped(f"{self.address} has stopped")
-            if self._started is None:
-                self.phase = Phase.STARTING
-                self._started = asyncio.create_task(self._start(), name=f"{self.address}: on_start")
-            # Shielded: a visitor who hangs up while waiting does not stop the start for the others.
-            await asyncio.shield(self._started)
-        return self._party
-
-    async def _start(self) -> None:
-        """Run ``on_start``. Never raises: a party that fails leaves the room stopping, which those who wait notice."""
-        try:
-            party = self._party_class(self)
-            async with asyncio.timeout(self.limits.start):
-                await settled(party.on_start())
-        except Exception as error:
-            self._log_failure("on_start", error)
-            self.phase = Phase.STOPPING
-            self._in_background(self._stop(CloseCode.TRY_AGAIN_LATER, "the room could not start"))
-        else:
-            self._party = party
-            self.phase = Phase.LIVE
-            self._last_active = self._clock.now()
-            self._watch_idle()
-        finally:
-            self._started = None
-
-    def _in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(coroutine, name=f"{self.address}: {coroutine!r}")
-        self._ending.add(task)
-        task.add_done_callback(self._ending.discard)
 
     # -- connections -------------------------------------------------------------------------------------------------
 
@@ -425,7 +329,7 @@ class Room:
     async def _hook_for(self, connection: Connection, hook: str, *arguments: Any) -> None:
         """Run a hook on behalf of a connection; whatever it raises costs that connection only."""
         try:
-            party = await self._ready()
+            party = await self.life.ready()
             result = getattr(party, hook)(*arguments)
         except RoomStopped:
             connection.close(CloseCode.TRY_AGAIN_LATER, "the room has stopped")
@@ -436,13 +340,11 @@ class Room:
                 await self._finish(connection, hook, result)
 
     async def _finish(self, connection: Connection, hook: str, result: Awaitable[Any]) -> None:
-        self._working += 1
-        try:
-            await result
-        except Exception as error:
-            await self._failed_connection(connection, hook, error)
-        finally:
-            self._work_ended()
+        with self.life.work():
+            try:
+                await result
+            except Exception as error:
+                await self._failed_connection(connection, hook, error)
 
     async def _failed_connection(self, connection: Connection, hook: str, error: Exception) -> None:
         if isinstance(error, ProtocolError):
@@ -457,7 +359,7 @@ class Room:
 
     async def _on_error(self, connection: Connection, error: BaseException) -> None:
         try:
-            await settled((await self._ready()).on_error(connection, error))
+            await settled((await self.life.ready()).on_error(connection, error))
         except RoomStopped:
             pass  # nobody is left to tell
         except Exception as failure:
@@ -467,111 +369,49 @@ class Room:
         whose = f" for {connection!r}" if connection is not None else ""
         log.error("%s: %s failed%s", self.address, hook, whose, exc_info=error)
 
-    # -- leaving memory ----------------------------------------------------------------------------------------------
-
-    def _work_ended(self) -> None:
-        self._working -= 1
-        if self._working:
-            return
-        self._last_active = self._clock.now()
-        if self._quiet is not None and not self._connections and not self._quiet.done():
-            self._quiet.set_result(None)
-        self._watch_idle()
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is going on: no running hook or task, no due alarm, nothing unwritten."""
-        return not (self._working or self._tasks or self.storage.dirty or self._alarms.busy(self.address))
-
-    def touch(self) -> None:
-        """Somebody is about to visit: stay for the idle time at least."""
-        self._last_active = self._clock.now()
-
-    def _watch_idle(self) -> None:
-        """See to it that ``_idle_check`` is called once the room may have become idle."""
-        if self._idle_timer is not None or self.phase in (Phase.STOPPING, Phase.STOPPED, Phase.ASLEEP):
-            return
-        if not self._connections or self._party_class.hibernate:
-            self._idle_timer = self._clock.call_later(self.limits.idle, self._idle_check)
-
-    def _idle_check(self) -> None:
-        self._idle_timer = None
-        if self.phase in (Phase.STOPPING, Phase.STOPPED) or (self._connections and not self._party_class.hibernate):
-            return
-        remaining = self._last_active + self.limits.idle - self._clock.now()
-        if not self.idle or remaining > 0:
-            self._idle_timer = self._clock.call_later(max(remaining, 0.05), self._idle_check)
-        elif self._connections:
-            self._sleep()
-        else:
-            self.phase = Phase.STOPPING
-            self._in_background(self._stop(CloseCode.GOING_AWAY, ""))
-
-    def _sleep(self) -> None:
-        """Drop the party from memory and keep the sockets; the next event starts a new one, once this has stopped."""
-        party, self._party = self._party, None
-        self.phase = Phase.ASLEEP
-        if party is not None:
-            self._started = asyncio.create_task(self._stop_party(party), name=f"{self.address}: on_stop")
-
-    async def _stop_party(self, party: Party) -> None:
-        try:
-            await settled(party.on_stop())
-        except Exception as error:
-            self._log_failure("on_stop", error)
-        finally:
-            self._started = None
+    # -- ending ------------------------------------------------------------------------------------------------------
 
     async def stop(self, code: int = CloseCode.GOING_AWAY, reason: str = "the server is going away") -> None:
         """Stop the room: flush, close its connections with ``code``, run every ``on_close``, then ``on_stop``.
 
         What does not end within ``limits.close`` seconds is cut off. Safe to call more than once.
         """
-        if self.phase in (Phase.STOPPING, Phase.STOPPED):
-            await asyncio.shield(self.stopped)
-            return
-        if self._connections or self._started is not None:
-            try:
-                async with asyncio.timeout(self.limits.close):
-                    await self._ready()  # a sleeping or starting room still owes its connections an on_close
-            except RoomStopped:
-                await asyncio.shield(self.stopped)
-                return
-            except TimeoutError:
-                log.error("%s: on_start did not end in time while the room stopped", self.address)
-        self.phase = Phase.STOPPING
-        if self._started is not None:
-            self._started.cancel()
-        await self._stop(code, reason)
+        await self.life.stop(code, reason)
 
-    async def _stop(self, code: int, reason: str) -> None:
+    def make_party(self) -> Party:
+        """A new party for this room, not started yet."""
+        return self._party_class(self)
+
+    @property
+    def occupied(self) -> bool:
+        """Whether anybody is connected, closing connections included."""
+        return bool(self._connections)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something besides hooks keeps the room in memory: a task, a due alarm, an unfinished write."""
+        return bool(self._tasks) or self.storage.dirty or self._alarms.busy(self.address)
+
+    async def wind_down(self, code: int, reason: str) -> None:
+        """Let go of everything in order; what hangs is logged and cut off."""
         deadline = asyncio.get_running_loop().time() + self.limits.close
-        try:
-            await self._within(deadline, "its tasks", self._cancel_tasks())
-            await self._within(deadline, "its first flush", self.storage.flush())
-            for connection in list(self._connections):
-                connection.close(code, reason)
-            await self._within(deadline, "its connections", self._until_quiet())
-            for connection in list(self._connections):
-                connection.abort("the room has stopped")
-                await self._within(deadline, "on_close", self.leave(connection, CloseCode.ABNORMAL))
-            if self._party is not None:
-                await self._within(deadline, "on_stop", self._stop_party(self._party))
-            await self._within(deadline, "its last flush", self.storage.flush())
-        finally:
-            self._ended()
+        await self._within(deadline, "its tasks", self._cancel_tasks())
+        await self._within(deadline, "its first flush", self.storage.flush())
+        for connection in list(self._connections):
+            connection.close(code, reason)
+        await self._within(deadline, "its connections", self.life.until_quiet())
+        for connection in list(self._connections):
+            connection.abort("the room has stopped")
+            await self._within(deadline, "on_close", self.leave(connection, CloseCode.ABNORMAL))
+        await self._within(deadline, "on_stop", self.life.stop_party())
+        await self._within(deadline, "its last flush", self.storage.flush())
 
-    def _ended(self) -> None:
+    def ended(self) -> None:
+        """The room has left memory."""
         if self.storage.dirty:
             log.error("%s: stopped with unwritten changes", self.address)
             self.storage.abandon(StoreError(f"{self.address} stopped before its last writes were on disk"))
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._party = None
-        self.phase = Phase.STOPPED
         self._owner.forget(self)
-        if not self.stopped.done():
-            self.stopped.set_result(None)
 
     async def _within(self, deadline: float, what: str, work: Awaitable[Any]) -> None:
         """Give ``work`` until ``deadline``, but a second at least; what it raises is logged."""
@@ -587,9 +427,3 @@ class Room:
         for task in (tasks := list(self._tasks)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _until_quiet(self) -> None:
-        """Until every connection has left and every hook has returned."""
-        if self._connections or self._working:
-            self._quiet = asyncio.get_running_loop().create_future()
-            await self._quiet

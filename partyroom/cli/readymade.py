@@ -35,9 +35,10 @@ class Relay(Party):
 class Chat(Party):
     """A chat with history, in JSON texts.
 
-    A client sends ``{"type": "say", "text", "name", "color"}``. It gets ``{"type": "history", "messages": [...]}`` once,
-    ``{"type": "message", "id", "name", "color", "text", "at"}`` for each (``at`` in milliseconds since the epoch),
-    ``{"type": "people", "count"}`` as people come and go, and ``{"type": "error", "message"}`` for what it should not send.
+    A client sends ``{"type": "say", "text", "name", "color"}``. It gets ``{"type": "history", "messages": [...]}``
+    once, ``{"type": "message", "id", "name", "color", "text", "at"}`` for each (``at`` in milliseconds since the
+    epoch), ``{"type": "people", "count"}`` as people come and go, and ``{"type": "error", "message"}`` for what it
+    should not send.
     """
 
     async def on_start(self) -> None:

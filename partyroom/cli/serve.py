@@ -94,9 +94,7 @@ def _lobby(target: str | None, host: str, data: Path, origins: tuple[str, ...], 
     return lobby
 
 
-async def _serve(
-    lobby: Lobby, target: str | None, host: str, port: int, data: Path, reload: bool, open: bool
-) -> bool:
+async def _serve(lobby: Lobby, target: str | None, host: str, port: int, data: Path, reload: bool, open: bool) -> bool:
     """Serve until a signal, or until a file changes (then it is True)."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

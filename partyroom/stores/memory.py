@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_left
 from collections.abc import Collection, Coroutine
 from typing import Any
@@ -32,7 +33,11 @@ class _Kept:
 
 
 class MemoryStore:
-    """Keeps everything in dictionaries: as durable as the process, and each call is done when it returns."""
+    """Keeps everything in dictionaries: as durable as the process.
+
+    Reads and writes give way to the event loop once, as those of a store on disk do, so that what can interleave in
+    production interleaves in tests.
+    """
 
     def __init__(self) -> None:
         self._rooms: dict[Address, _Kept] = {}
@@ -40,6 +45,7 @@ class MemoryStore:
 
     async def get(self, address: Address, keys: Collection[str]) -> dict[str, bytes]:
         """The values of those of ``keys`` that exist."""
+        await asyncio.sleep(0)
         self._check_open()
         for key in keys:
             check_text(key, "key")
@@ -48,6 +54,7 @@ class MemoryStore:
 
     async def load(self, address: Address, range: Range = EVERYTHING) -> list[tuple[str, bytes]]:
         """The keys and values in ``range``, in order."""
+        await asyncio.sleep(0)
         self._check_open()
         low, high = span(range)
         kept = self._room(address)
@@ -116,5 +123,6 @@ class MemoryStore:
 
 
 async def _outcome(error: PartyroomError | None) -> None:
+    await asyncio.sleep(0)
     if error is not None:
         raise error

@@ -51,7 +51,6 @@ _TABLES: Final = (
     "CREATE TABLE alarms (room INTEGER PRIMARY KEY, at REAL NOT NULL)",
     "CREATE INDEX alarms_by_time ON alarms (at)",
     f"PRAGMA application_id = {APPLICATION}",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
 _HEAD: Final = struct.Struct(">qqI")
 

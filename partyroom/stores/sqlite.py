@@ -4,7 +4,8 @@ Writes go through one thread with *group commit*: while one commit waits for the
 become the next commit. A hundred rooms that save at once cost one ``fsync``, not a hundred. Reads have connections of
 their own and never wait for a commit (write-ahead logging, https://sqlite.org/wal.html).
 
-``rows`` has the tables and statements, ``files`` the lock and the setting aside, this file the threads between them.
+``rows`` has the tables and statements, ``sqlite_file`` what is checked and set when the file is opened, this module the
+threads between them.
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final, TypeVar
 
-from ..errors import Damaged, LimitError, PartyroomError, StoreClosed, StoreError
+from ..errors import LimitError, PartyroomError, StoreClosed, StoreError
 from ..http import Address
 from . import rows
 from .base import Batch, Range
-from .files import FileLock, beside, set_aside
+from .files import FileLock, set_aside
 from .keys import EVERYTHING, check_fence, check_text, checked
+from .sqlite_file import connect, damage, explained, explaining, identity, prepare, take_lock
 
 __all__ = ["SQLiteStore"]
 
@@ -37,19 +39,6 @@ logger = logging.getLogger(__name__)
 _MIB: Final = 1024 * 1024
 _MAX_VALUE: Final = 512 * _MIB
 """A row must fit into SQLite's limit of a billion bytes."""
-
-_MAGIC: Final = b"SQLite format 3\0"
-_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-_BUSY_SECONDS: Final = 5.0
-"""How long to wait for another program that has the file open, such as the ``sqlite3`` shell."""
-
-_ADVICE: Final = {
-    sqlite3.SQLITE_FULL: "the disk is full: free some space; it goes on as soon as there is room",
-    sqlite3.SQLITE_IOERR: "the disk reported an error: look at the disk and its quota; it goes on when the disk does",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only: make both writable, or choose another place",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that the file and its folder are writable and not removed",
-    sqlite3.SQLITE_BUSY: "another program holds a lock on it: close that program",
-}
 
 
 @dataclass(slots=True)
@@ -86,7 +75,7 @@ class SQLiteStore:
         self._queue: list[_Waiting] = []
         self._draining = False
         self._closed = False
-        self._open_lock = Lock()  # guards the two below
+        self._open_lock = Lock()  # guards the three below
         self._file_lock: FileLock | None = None
         self._identity: tuple[int, int] | None = None
         self._writer: sqlite3.Connection | None = None  # the writer thread's alone once opened
@@ -167,7 +156,7 @@ class SQLiteStore:
             connection.execute("COMMIT")
         except Exception as error:
             self._drop_writer()
-            return [self._explained(error, "write to") for waiting in group]
+            return [explained(error, "write to", self.path) for waiting in group]
         return outcomes
 
     def _attempt(self, connection: sqlite3.Connection, waiting: _Waiting) -> Exception | None:
@@ -180,18 +169,18 @@ class SQLiteStore:
                 raise  # SQLite has given up the whole transaction, as it does when the disk is full
             connection.execute("ROLLBACK TO batch")
             connection.execute("RELEASE batch")
-            return self._explained(error, "write to")
+            return explained(error, "write to", self.path)
         connection.execute("RELEASE batch")
         return None
 
     def _writing(self) -> sqlite3.Connection:
         """The writer's connection, to the file that is still at ``path``."""
         self._ensure_open()
-        if self._identity != _identity(self.path):
+        if self._identity != identity(self.path):
             # What is written to an unlinked file is gone at exit; nobody may be told that it was saved.
             raise StoreError(f"{self.path} was removed or replaced while in use: put it back, or restart the server")
         if self._writer is None:
-            self._writer = _connect(self.path)
+            self._writer = connect(self.path)
         return self._writer
 
     def _drop_writer(self) -> None:
@@ -210,16 +199,18 @@ class SQLiteStore:
     def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run ``work`` on a connection of its own, in a transaction: it sees the file as of one moment."""
         self._ensure_open()
-        connection: sqlite3.Connection | None = None
-        try:
-            connection = self._readers.pop() if self._readers else _connect(self.path, writes=False)
-            connection.execute("BEGIN")
-            result = work(connection)
-            connection.execute("COMMIT")
-        except Exception as error:
-            if connection is not None:
+        with explaining("read", self.path):
+            try:
+                connection = self._readers.pop()
+            except IndexError:
+                connection = connect(self.path)
+            try:
+                connection.execute("BEGIN")
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
                 connection.close()
-            raise self._explained(error, "read") from error
+                raise
         self._readers.append(connection)
         return result
 
@@ -231,24 +222,28 @@ class SQLiteStore:
                 self._open()
 
     def _open(self) -> None:
-        lock = _take_lock(self.path)
+        lock = take_lock(self.path)
         try:
-            damage = _damage(self.path, self._check_up_to)
-            if damage is not None:
-                aside = set_aside(self.path)
-                logger.warning(
-                    "%s is damaged (%s): it has been moved to %s and a new store is begun. "
-                    "To save what can be saved: sqlite3 '%s' .recover",
-                    *(self.path, damage, aside, aside),
-                )
-            self._writer = _connect(self.path)
-            _prepare(self._writer)
-            self._identity = _identity(self.path)
-        except Exception as error:
+            with explaining("open", self.path):
+                self._set_aside_if_damaged()
+                self._writer = connect(self.path, create=True)
+                prepare(self._writer)
+                self._identity = identity(self.path)
+        except BaseException:
             self._drop_writer()
             lock.release()
-            raise self._explained(error, "open") from error
+            raise
         self._file_lock = lock
+
+    def _set_aside_if_damaged(self) -> None:
+        reason = damage(self.path, self._check_up_to)
+        if reason is not None:
+            aside = set_aside(self.path)
+            logger.warning(
+                "%s is damaged (%s): it has been moved to %s and a new store is begun. "
+                "To save what can be saved: sqlite3 '%s' .recover",
+                *(self.path, reason, aside, aside),
+            )
 
     def _release(self) -> None:
         self._writer_thread.shutdown()  # after what is queued
@@ -263,115 +258,6 @@ class SQLiteStore:
     def _check_open(self) -> None:
         if self._closed:
             raise StoreClosed(f"the store {self.path} has been closed")
-
-    def _explained(self, error: Exception, verb: str) -> Exception:
-        """``error`` as the ``StoreError`` that says what, where and what to do."""
-        if isinstance(error, PartyroomError):
-            return type(error)(*error.args)  # one for each who waits: a raised exception collects their tracebacks
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind
-        if code in _DAMAGE:
-            made: StoreError = Damaged(f"cannot {verb} {self.path}: the file is damaged ({error})")
-        else:
-            advice = _ADVICE.get(code, "nothing was changed")
-            made = StoreError(f"cannot {verb} {self.path}: {advice} ({type(error).__name__}: {error})")
-        made.__cause__ = error
-        return made
-
-
-def _take_lock(path: Path) -> FileLock:
-    """Make the folder and lock ``NAME.lock``; raises ``StoreError``."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file():
-            raise StoreError(f"{path} is not a file: name a file, such as {path / 'rooms.db'}")
-        return FileLock.take(beside(path, ".lock"))
-    except BlockingIOError as error:
-        raise StoreError(
-            f"{path} is in use by {error}: one store serves one process; stop the other, or choose another file"
-        ) from None
-    except OSError as error:
-        raise StoreError(
-            f"cannot keep a store at {path} ({error.strerror}: {error.filename}): "
-            "make the folder writable, or choose another"
-        ) from error
-
-
-def _damage(path: Path, check_up_to: int) -> str | None:
-    """What is wrong with the file, or ``None``; raises ``StoreError`` for one that is sound but not for us.
-
-    The file is opened read-only: closing it must not write its log back, since a damaged file is kept as it was found.
-    """
-    size = path.stat().st_size if path.exists() else 0
-    if size == 0:
-        log = beside(path, "-wal")
-        return "it is empty, but its -wal is not" if log.exists() and log.stat().st_size else None
-    with path.open("rb") as file:
-        if file.read(len(_MAGIC)) != _MAGIC:
-            return "it is not a SQLite database"
-    connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=_BUSY_SECONDS, isolation_level=None)
-    try:
-        _check_ours(connection, path)
-        verdict = "ok"
-        if size <= check_up_to:
-            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-        return None if verdict == "ok" else verdict
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _DAMAGE:
-            raise
-        return str(error)
-    finally:
-        connection.close()
-
-
-def _check_ours(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise ``StoreError`` for another program's database, or a newer partyroom's."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if application != rows.APPLICATION and tables:
-        raise StoreError(f"{path} is the database of another program: choose another file")
-    if version > rows.SCHEMA_VERSION:
-        raise StoreError(
-            f"{path} was written by a newer partyroom (schema {version}; this one knows {rows.SCHEMA_VERSION}): "
-            "upgrade partyroom, or choose another file"
-        )
-
-
-def _connect(path: Path, *, writes: bool = True) -> sqlite3.Connection:
-    """A connection in which every commit waits for the disk."""
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        connection.text_factory = bytes
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != b"wal":
-            raise StoreError(f"{path} is on a file system without shared memory (a network drive?): use a local disk")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA fullfsync = ON")  # macOS: an fsync alone stops at the drive's cache
-        connection.execute("PRAGMA checkpoint_fullfsync = ON")
-        connection.execute(f"PRAGMA journal_size_limit = {64 * _MIB}")
-        connection.execute(f"PRAGMA query_only = {int(not writes)}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    """Make the tables where there are none, and find out that the file can be written."""
-    connection.execute("BEGIN IMMEDIATE")
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if not tables:
-        rows.create(connection)
-    connection.execute("COMMIT")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Which file is at ``path``: its device and number."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def _fitting(batch: Batch) -> Batch:

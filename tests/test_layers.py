@@ -25,6 +25,7 @@ LAYERS = [
     ["storage"],
     ["alarms"],
     ["party"],
+    ["life"],
     ["room"],
     ["local"],
     ["placement"],

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
 URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
@@ -24,7 +25,6 @@ class Server:
         self.target = target
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
-        self._lines: queue.Queue[str] = queue.Queue()
         self._log = data.with_suffix(".log")
 
     @property
@@ -36,21 +36,11 @@ class Server:
         """Start it and wait until it listens; raises ``AssertionError`` with its log if it does not."""
         command = [sys.executable, "-m", "partyroom", "serve", str(HERE / self.target)]
         command += ["--port", str(self.port), "--data", str(self.data)]
-        root = HERE.parent.parent
         with self._log.open("a") as log:
-            self._process = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=log, text=True)
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
-        deadline = time.monotonic() + timeout
-        said: list[str] = []
-        while True:
-            try:
-                line = self._lines.get(timeout=max(0, deadline - time.monotonic()))
-            except queue.Empty:
-                raise AssertionError(f"no address from the server, only {said}\n{self._log.read_text()}") from None
-            said.append(line)
-            if found := URL.search(line):
-                self.port = int(found[1])
-                break
+            self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=_read, args=(self._process, lines), daemon=True).start()
+        self.port = self._address(lines, time.monotonic() + timeout)
         assert self.port in self._listening(), f"port {self.port} is not held by process {self._process.pid}"
 
     def stop(self, timeout: float = 20) -> None:
@@ -61,8 +51,8 @@ class Server:
             code = self._process.wait(timeout)
         except subprocess.TimeoutExpired:
             self.kill()
-            raise AssertionError(f"still running {timeout} s after SIGTERM\n{self._log.read_text()}") from None
-        assert code in (0, -15, 143), f"ended with {code}\n{self._log.read_text()}"
+            raise AssertionError(f"still running {timeout} s after SIGTERM\n{self.log()}") from None
+        assert code in (0, -15, 143), f"ended with {code}\n{self.log()}"
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -89,8 +79,24 @@ class Server:
         sockets = psutil.Process(self._process.pid).net_connections(kind="tcp")
         return {socket.laddr.port for socket in sockets if socket.status == psutil.CONN_LISTEN}
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None
-        with process.stdout as out:
-            for line in out:
-                self._lines.put(line)
+    def _address(self, lines: queue.Queue[str | None], deadline: float) -> int:
+        said: list[str] = []
+        while True:
+            try:
+                line = lines.get(timeout=max(0, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                raise AssertionError(f"no address from the server, only {said}\n{self.log()}")
+            said.append(line)
+            if found := URL.search(line):
+                return int(found[1])
+
+
+def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
+    """Keep its standard output flowing; ``None`` marks the end."""
+    assert process.stdout is not None
+    with process.stdout as out:
+        for line in out:
+            lines.put(line)
+    lines.put(None)

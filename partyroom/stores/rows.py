@@ -137,10 +137,11 @@ def rooms(connection: sqlite3.Connection, party: str | None) -> list[Address]:
     """The rooms that have an item or an alarm, in order."""
     rows = connection.execute(
         """SELECT party, room FROM rooms
-        WHERE (?1 IS NULL OR party = ?1) AND (EXISTS (SELECT 1 FROM items WHERE items.room = rooms.id)
-                                           OR EXISTS (SELECT 1 FROM alarms WHERE alarms.room = rooms.id))
+        WHERE (:party IS NULL OR party = :party)
+        AND (EXISTS (SELECT 1 FROM items WHERE items.room = rooms.id)
+             OR EXISTS (SELECT 1 FROM alarms WHERE alarms.room = rooms.id))
         ORDER BY party, room""",
-        (party,),
+        {"party": party},
     )
     return [_address(*row) for row in rows]
 

@@ -59,8 +59,8 @@ class SQLiteStore:
     cannot be written, a second process, a newer schema) and tries again at the next use. A damaged file is renamed to
     ``NAME.damaged-TIME`` with a warning in the log, and a new one begun.
 
-    ``check_up_to`` is the size in bytes up to which the whole file is checked when it is opened (100 MB take 0.15 s from
-    memory, 1.5 s from a cold disk); of a larger one the header and schema are, and each row when it is read.
+    ``check_up_to`` is the size in bytes up to which the whole file is checked when it is opened (100 MB take 0.15 s
+    from memory, 1.5 s from a cold disk); of a larger one the header and schema are, and each row when it is read.
     ``readers`` is how many reads may run at once.
     """
 

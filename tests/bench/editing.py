@@ -95,7 +95,7 @@ class Editor(Client):
     def type(self) -> None:
         """Send the next edit."""
         self._sent.append(perf_counter())
-        self.transport.write(self.pending.popleft())
+        self.write(self.pending.popleft())
 
     def message(self, data: bytes, start: int, end: int) -> None:
         if not data.startswith(UPDATE, start):
@@ -111,8 +111,6 @@ class Editor(Client):
 
 class Editing:
     """Twenty editors in one document; each edit reaches all of them, its author too."""
-
-    what = "editing"
 
     def __init__(self, editors: Sequence[Editor], edits: int) -> None:
         self.editors = editors
@@ -132,7 +130,7 @@ class Editing:
         before = sum(editor.count for editor in self.editors)
         deliveries = self.edits * len(self.editors) * len(self.editors)
         await self.type()
-        await until(self.editors, before + deliveries, self.what)
+        await until(self.editors, before + deliveries)
         return Window(deliveries, [latency for editor in self.editors for latency in editor.latencies])
 
     async def type(self) -> None:
@@ -147,8 +145,6 @@ class Editing:
 class Paced(Editing):
     """Everybody at typing speed, one after another."""
 
-    what = "paced editing"
-
     async def type(self) -> None:
         editors = self.editors
         await paced(PACE * len(editors), self.edits * len(editors), lambda n: editors[n % len(editors)].type())
@@ -156,8 +152,6 @@ class Paced(Editing):
 
 class Saturated(Editing):
     """Everybody sends the next edit when the last one has come back."""
-
-    what = "saturated editing"
 
     async def type(self) -> None:
         for editor in self.editors:
@@ -175,8 +169,8 @@ async def _editors(port: int) -> list[Editor]:
     base = base_text()
     path = "/parties/notes/bench"
     editors = await opened(connect(Editor(Typist(number, base)), port, path) for number in range(EDITORS))
-    editors[0].transport.write(update_frame(base))
-    await until(editors, len(editors), "the base text")
+    editors[0].write(update_frame(base))
+    await until(editors, len(editors))
     return editors
 
 

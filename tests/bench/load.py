@@ -20,13 +20,13 @@ AT_ONCE = 50
 class Size:
     """How much is measured; more rounds and longer windows mean less noise."""
 
-    rounds: int = 3
+    rounds: int = 8
     """Windows of each server, interleaved; the median counts."""
-    seconds: float = 2.0
+    seconds: float = 1.0
     """Length of a paced window."""
-    bursts: int = 6
+    bursts: int = 4
     """Bursts in a window of the burst scenario."""
-    edits: int = 250
+    edits: int = 120
     """Edits of each editor in a window of the saturated scenario."""
     cold: int = 400
     """Rooms asked for in the cold start measurement."""
@@ -34,7 +34,7 @@ class Size:
     """Connections, and rooms, in the memory measurement."""
 
 
-QUICK = Size(rounds=1, seconds=1.0, bursts=4, edits=100, cold=100, idle=500)
+QUICK = Size(rounds=2, seconds=0.6, bursts=3, edits=60, cold=100, idle=500)
 
 
 @dataclass
@@ -86,14 +86,14 @@ async def paced(rate: float, count: int, act: Callable[[int], None]) -> None:
         await asyncio.sleep(max(0.0, start + done / rate - perf_counter()))
 
 
-async def until(clients: Sequence[Client], total: int, what: str) -> None:
+async def until(clients: Sequence[Client], total: int) -> None:
     """Wait until ``clients`` have received ``total`` messages together; ``TimeoutError`` says how many came instead."""
     deadline = perf_counter() + PATIENCE
     while (received := sum(client.count for client in clients)) < total:
         if gone := next((client.closed for client in clients if client.closed), None):
-            raise ConnectionError(f"{what}: {gone}")
+            raise ConnectionError(gone)
         if perf_counter() > deadline:
-            raise TimeoutError(f"{what}: {received} of {total} messages arrived in {PATIENCE:.0f} s")
+            raise TimeoutError(f"{received} of {total} messages arrived in {PATIENCE:.0f} s")
         await asyncio.sleep(0.002)
 
 

@@ -21,6 +21,7 @@ ROOMS_PACE = 2_000.0
 SAMPLED = 20  # one receiver in so many reads the time stamps
 STAMP = 19
 PADDING = b"-" * (100 - STAMP)
+PAUSE = 0.02  # seconds between bursts
 
 
 def stamped() -> bytes:
@@ -43,29 +44,26 @@ class Timed(Client):
 class Relayed:
     """A load whose messages are made as they are sent: they carry the time."""
 
-    what = "relay"
-
     def __init__(self, senders: Sequence[Client], receivers: Sequence[Client]) -> None:
         self.senders = senders
         self.receivers = receivers
+        self.timed = [client for client in receivers if isinstance(client, Timed)]
 
     async def warm_up(self) -> None:
         await Bursts(self.senders, self.receivers, WARM_UP_BURSTS).run()
 
     def prepare(self) -> None:
-        pass
+        for client in self.timed:
+            client.latencies.clear()
 
     async def run(self) -> Window:
         before = sum(client.count for client in self.receivers)
-        timed = [client for client in self.receivers if isinstance(client, Timed)]
-        for client in timed:
-            client.latencies.clear()
-        await self.send(before)
-        after = sum(client.count for client in self.receivers)
-        return Window(after - before, [latency for client in timed for latency in client.latencies])
+        deliveries = await self.send()
+        await until(self.receivers, before + deliveries)
+        return Window(deliveries, [latency for client in self.timed for latency in client.latencies])
 
-    async def send(self, before: int) -> None:
-        """Send a window's messages and wait for the last; ``before`` is what the receivers have so far."""
+    async def send(self) -> int:
+        """Send a window's messages, and return how many must arrive."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -76,60 +74,59 @@ class Relayed:
 class Paced(Relayed):
     """One sender, every message alone: what a delivery costs when nothing can be batched."""
 
-    what = "paced fan-out"
-
     def __init__(self, senders: Sequence[Client], receivers: Sequence[Client], count: int) -> None:
         super().__init__(senders, receivers)
         self.count = count
 
-    async def send(self, before: int) -> None:
-        write = self.senders[0].transport.write
-        await paced(PACE, self.count, lambda _: write(stamped()))
-        await until(self.receivers, before + self.count * len(self.receivers), self.what)
+    async def send(self) -> int:
+        await paced(PACE, self.count, lambda _: self.senders[0].write(stamped()))
+        return self.count * len(self.receivers)
 
 
 class Bursts(Relayed):
     """One sender, many messages in one write: what a delivery costs when everything can be batched."""
 
-    what = "fan-out in bursts"
-
     def __init__(self, senders: Sequence[Client], receivers: Sequence[Client], bursts: int) -> None:
         super().__init__(senders, receivers)
         self.bursts = bursts
 
-    async def send(self, before: int) -> None:
+    async def send(self) -> int:
+        before = sum(client.count for client in self.receivers)
+        each = BURST * len(self.receivers)
         for burst in range(1, self.bursts + 1):
-            self.senders[0].transport.write(b"".join([stamped() for _ in range(BURST)]))
-            await until(self.receivers, before + burst * BURST * len(self.receivers), self.what)
-            await asyncio.sleep(0.02)
+            self.senders[0].write(b"".join([stamped() for _ in range(BURST)]))
+            await until(self.receivers, before + burst * each)
+            await asyncio.sleep(PAUSE)
+        return self.bursts * each
 
 
 class Pairs(Relayed):
     """Many rooms of two, taking turns: what a message costs when there is one delivery for each."""
 
-    what = "rooms of two"
-
     def __init__(self, senders: Sequence[Client], receivers: Sequence[Client], count: int) -> None:
         super().__init__(senders, receivers)
         self.count = count
-        self.pace = ROOMS_PACE
 
     async def warm_up(self) -> None:
-        self.pace = WARM_UP_PACE
-        await self.run()
-        self.pace = ROOMS_PACE
+        await self._send(WARM_UP_PACE)
 
-    async def send(self, before: int) -> None:
-        writes = [client.transport.write for client in self.senders]
-        await paced(self.pace, self.count, lambda n: writes[n % len(writes)](stamped()))
-        await until(self.receivers, before + self.count, self.what)
+    async def send(self) -> int:
+        await self._send(ROOMS_PACE)
+        return self.count
+
+    async def _send(self, pace: float) -> None:
+        senders = self.senders
+        await paced(pace, self.count, lambda n: senders[n % len(senders)].write(stamped()))
+
+
+def _receivers(count: int) -> list[Client]:
+    return [Client() if n % SAMPLED else Timed() for n in range(count)]
 
 
 async def _fan_out(port: int) -> tuple[list[Client], list[Client]]:
     path = "/parties/relay/bench"
     sender = await connect(Client(), port, path)
-    kinds = (Client() if n % SAMPLED else Timed() for n in range(RECEIVERS))
-    return [sender], await opened(connect(client, port, path) for client in kinds)
+    return [sender], await opened(connect(client, port, path) for client in _receivers(RECEIVERS))
 
 
 async def _paced(port: int, size: Size) -> Load:
@@ -143,7 +140,7 @@ async def _bursts(port: int, size: Size) -> Load:
 async def _pairs(port: int, size: Size) -> Load:
     paths = [f"/parties/relay/pair-{n}" for n in range(ROOMS)]
     senders = await opened(connect(Client(), port, path) for path in paths)
-    receivers = await opened(connect(Timed(), port, path) for path in paths)
+    receivers = await opened(map(connect, _receivers(ROOMS), [port] * ROOMS, paths))
     return Pairs(senders, receivers, count=int(ROOMS_PACE * size.seconds))
 
 

@@ -82,6 +82,12 @@ class Client(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.closed = self.closed or f"the connection was lost: {error or 'end of stream'}"
 
+    def write(self, frames: bytes) -> None:
+        """Send what ``masked`` made; ``ConnectionError`` once the connection has ended."""
+        if self.closed:
+            raise ConnectionError(self.closed)
+        self.transport.write(frames)
+
     def abort(self) -> None:
         """Leave without a word."""
         self.transport.abort()

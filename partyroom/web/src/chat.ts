@@ -45,6 +45,7 @@ export function openChat({ party, room, me, onReach }: ChatOptions): () => void 
     event.preventDefault();
     const text = input.value.trim();
     if (!text) return;
+    complain("");
     socket.send(JSON.stringify({ type: "say", text, ...me.person }));
     input.value = "";
   };
@@ -71,7 +72,14 @@ function hear(log: Log, data: string): void {
   } else if (event?.type === "message") {
     const message = cleanMessage(event);
     if (message) log.add(message);
+  } else if (event?.type === "error" && typeof event.message === "string") {
+    complain(event.message);
   }
+}
+
+/** Says what the server did not take; an empty text says that all is well again. */
+function complain(problem: string): void {
+  byId("chat-problem").textContent = problem && `Not sent: ${problem}`;
 }
 
 function parse(data: string): Record<string, unknown> | null {

@@ -7,7 +7,7 @@ import { type DocumentRoom, openDocument, type Standing } from "./document";
 import { Me, type Person } from "./identity";
 import { byId, recall, remember } from "./page";
 import { editName, showPeople } from "./people";
-import { type Doors, showRooms } from "./rooms";
+import { canEnter, type Doors, showRooms } from "./rooms";
 import { ask, follow, type Overview, type Party, READY_MADE } from "./server";
 import { showSnippets, tabs } from "./snippets";
 
@@ -40,12 +40,12 @@ class Page {
   tell(overview: Overview | null): void {
     this.#overview = overview;
     this.#list();
-    if (this.doors.document === null && this.doors.chat === null) showStanding(overview ? "live" : "offline");
-    const { version = "", connections = 0 } = overview ?? {};
+    if (!canEnter(this.doors)) showStanding(overview ? "live" : "offline");
+    const { version = "", connections = null, listed = true } = overview ?? {};
+    byId("unlisted").hidden = listed;
     byId("version").textContent = version && `partyroom ${version}`;
-    byId("connections").textContent = overview
-      ? `${connections} ${connections === 1 ? "connection" : "connections"} open`
-      : "";
+    byId("connections").textContent =
+      connections === null ? "" : `${connections} ${connections === 1 ? "connection" : "connections"} open`;
   }
 
   /** Takes away what this server has no party for. */
@@ -53,10 +53,14 @@ class Page {
     const { document: documents, chat } = this.doors;
     byId("editor-pane").hidden = documents === null;
     byId("no-document").hidden = documents !== null;
-    byId("crowd").hidden = documents === null && chat === null;
     byId("chat-pane").hidden = chat === null;
     byId("workspace").classList.toggle("without-chat", chat === null);
-    if (documents === null && chat === null) byId("title").textContent = "The rooms are open.";
+    const outside = !canEnter(this.doors);
+    for (const id of ["here", "crowd", "share", "rooms-part", "invitation"]) byId(id).hidden = outside;
+    byId("workspace").classList.toggle("outside", outside);
+    if (!outside) return;
+    byId("title").textContent = "The rooms are open.";
+    byId("elsewhere-title").textContent = "Live rooms";
   }
 
   #open(room: string): void {
@@ -65,7 +69,7 @@ class Page {
     this.#room = room;
     this.#people([]);
     byId("room-name").textContent = room;
-    document.title = `${room} · partyroom`;
+    document.title = canEnter(this.doors) ? `${room} · partyroom` : "partyroom";
     showSnippets(this.doors, room);
     const { document: documents, chat } = this.doors;
     if (documents !== null) this.#openDocument(documents, room);
@@ -140,7 +144,8 @@ function showStanding(standing: Standing): void {
 function findDoors(parties: Party[]): Doors {
   const known = parties.length ? parties : READY_MADE;
   const first = (kind: string) => known.find((party) => party.kind === kind)?.name ?? null;
-  return { document: first("document"), chat: first("chat") };
+  const other = known.find(({ kind }) => kind !== "document" && kind !== "chat")?.name ?? null;
+  return { document: first("document"), chat: first("chat"), other };
 }
 
 function toggleTheme(): void {

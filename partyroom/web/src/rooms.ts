@@ -4,15 +4,22 @@ import { pageOf } from "./address";
 import { byId, make } from "./page";
 import type { Overview } from "./server";
 
-/** The parties that this page opens; either may be missing on a server with parties of its own. */
+/** The parties that this page opens, either of which may be missing, and one of another kind if there is any. */
 export interface Doors {
   document: string | null;
   chat: string | null;
+  other: string | null;
+}
+
+/** Whether this page itself can be in a room of this server. */
+export function canEnter(doors: Doors): boolean {
+  return doors.document !== null || doors.chat !== null;
 }
 
 /** Shows the rooms that this page can open, the current one first, and then the rooms of other parties. */
 export function showRooms(overview: Overview | null, doors: Doors, current: string, here: number): void {
-  const people = new Map<string, number>([[current, here]]);
+  const people = new Map<string, number>();
+  if (canEnter(doors)) people.set(current, here);
   const elsewhere: HTMLElement[] = [];
   for (const line of overview?.rooms ?? []) {
     if (line.party === doors.document || line.party === doors.chat) {
@@ -21,8 +28,10 @@ export function showRooms(overview: Overview | null, doors: Doors, current: stri
       elsewhere.push(make("li", "", make("span", "room", roomName(`${line.party}/${line.room}`), count(line.people))));
     }
   }
-  const names = [...people.keys()].filter((room) => room !== current).sort((a, b) => a.localeCompare(b));
-  fill(byId("rooms"), [current, ...names].map((room) => door(room, people.get(room) ?? 0, room === current)));
+  const first = (room: string) => Number(room !== current);
+  const rooms = [...people].sort(([a], [b]) => first(a) - first(b) || a.localeCompare(b));
+  fill(byId("rooms"), rooms.map(([room, count]) => door(room, count, room === current)));
+  if (!canEnter(doors) && elsewhere.length === 0) elsewhere.push(make("li", "nothing", "No room is live right now."));
   fill(byId("elsewhere"), elsewhere);
   byId("elsewhere-part").hidden = elsewhere.length === 0;
 }

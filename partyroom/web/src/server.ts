@@ -4,7 +4,7 @@ import { http } from "./address";
 
 export interface Party {
   name: string;
-  /** `document`, `chat` or `relay` for the ready-made ones; anything else is the user's own. */
+  /** `document` and `chat` are what this page can open; anything else is for other clients. */
   kind: string;
 }
 
@@ -17,8 +17,11 @@ export interface RoomLine {
 export interface Overview {
   version: string;
   parties: Party[];
+  /** Whether the server tells us its rooms; elsewhere than at its own machine a room's name may be its only key. */
+  listed: boolean;
   rooms: RoomLine[];
-  connections: number;
+  /** How many connections are open; `null` where that is not told either. */
+  connections: number | null;
 }
 
 const EVERY = 2_000; // ms between two questions
@@ -35,8 +38,8 @@ export async function ask(): Promise<Overview | null> {
   try {
     const answer = await fetch(`${http}/.partyroom/rooms`, { signal: AbortSignal.timeout(PATIENCE) });
     if (!answer.ok) return null;
-    const { version = "", parties = [], rooms = [], connections = 0 } = (await answer.json()) as Partial<Overview>;
-    return { version, parties, rooms, connections };
+    const told = (await answer.json()) as Partial<Overview>;
+    return { version: "", parties: [], listed: true, rooms: [], connections: null, ...told };
   } catch {
     return null;
   }

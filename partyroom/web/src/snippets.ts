@@ -35,15 +35,14 @@ export function tabs(): void {
 /** Writes the programs for this room into the tabs. */
 export function showSnippets(doors: Doors, room: string): void {
   const id = encodeURIComponent(room);
-  const programs: Record<Tongue, string> = {
-    javascript: [doors.document && yjs(doors.document, id), doors.chat && partysocket(doors.chat, id)]
-      .filter(Boolean)
-      .join("\n\n"),
-    python: python(doors.chat, id),
-    terminal: terminal(doors.chat, id),
+  const talk = doors.chat !== null ? new Chat(doors.chat, id) : doors.other !== null ? new Plain(doors.other, id) : null;
+  const programs: Record<Tongue, string[]> = {
+    javascript: [...(doors.document === null ? [] : [yjs(doors.document, id)]), ...(talk ? [partysocket(talk)] : [])],
+    python: [talk ? websockets(talk) : urllib],
+    terminal: [curl, ...(talk ? [shell(talk)] : [])],
   };
   for (const [tongue, program] of Object.entries(programs)) {
-    byId(`code-${tongue}`).replaceChildren(...coloured(program));
+    byId(`code-${tongue}`).replaceChildren(...coloured(program.join("\n\n")));
   }
 }
 
@@ -56,39 +55,84 @@ const body = doc.getText("body");
 new WebsocketProvider("${ws}/parties/${party}", "${room}", doc);
 body.observe(() => console.log(body.toString()));`;
 
-const partysocket = (party: string, room: string) => `// npm install partysocket
+/** A room to talk with: how it is called, where it is, and what to say in each language. */
+class Plain {
+  readonly name: string = "room";
+
+  constructor(
+    readonly party: string,
+    readonly room: string,
+  ) {}
+
+  get path(): string {
+    return `/parties/${encodeURIComponent(this.party)}/${this.room}`;
+  }
+
+  javascript(): string {
+    return '"Hello from JavaScript"';
+  }
+
+  python(): { imports: string; says: string; hears: string } {
+    return { imports: "", says: '"Hello from Python"', hears: "message" };
+  }
+
+  terminal(): string {
+    return `# be in it: each line that you type is sent`;
+  }
+}
+
+class Chat extends Plain {
+  override readonly name = "chat";
+
+  override javascript(): string {
+    return 'JSON.stringify({ type: "say", name: "Node", text: "Hello from JavaScript" })';
+  }
+
+  override python(): { imports: string; says: string; hears: string } {
+    const says = 'json.dumps({"type": "say", "name": "Python", "text": "Hello from Python"})';
+    return { imports: "import json\n", says, hears: "json.loads(message)" };
+  }
+
+  override terminal(): string {
+    return `# what was said in this one
+curl ${quoted(http + this.path)}
+
+# be in it: each line that you type is sent, e.g. {"type": "say", "name": "Shell", "text": "Hello"}`;
+  }
+}
+
+const partysocket = (talk: Plain) => `// npm install partysocket
 import { PartySocket } from "partysocket";
 
-const chat = new PartySocket({
-  host: "${host}", party: "${party}", room: "${room}",${secure ? "" : ' protocol: "ws",'}
+const ${talk.name} = new PartySocket({
+  host: "${host}", party: "${talk.party}", room: "${talk.room}",${secure ? "" : ' protocol: "ws",'}
 });
-chat.addEventListener("message", (event) => console.log(event.data));
-chat.send(JSON.stringify({ type: "say", name: "Node", text: "Hello from JavaScript" }));`;
+${talk.name}.addEventListener("message", (event) => console.log(event.data));
+${talk.name}.send(${talk.javascript()});`;
 
-const python = (chat: string | null, room: string) =>
-  chat === null
-    ? `import json\nimport urllib.request\n\nwith urllib.request.urlopen("${http}/.partyroom/rooms") as answer:
-    print(json.load(answer))`
-    : `# pip install websockets
-import json
-from websockets.sync.client import connect
+const websockets = (talk: Plain) => {
+  const { imports, says, hears } = talk.python();
+  return `# pip install websockets
+${imports}from websockets.sync.client import connect
 
-with connect("${ws}/parties/${chat}/${room}") as chat:
-    chat.send(json.dumps({"type": "say", "name": "Python", "text": "Hello from Python"}))
-    for message in chat:
-        print(json.loads(message))`;
+with connect("${ws}${talk.path}") as ${talk.name}:
+    ${talk.name}.send(${says})
+    for message in ${talk.name}:
+        print(${hears})`;
+};
 
-const terminal = (chat: string | null, room: string) =>
-  [
-    `# the rooms of this server\ncurl ${quoted(`${http}/.partyroom/rooms`)}`,
-    chat && `# what was said in this one\ncurl ${quoted(`${http}/parties/${chat}/${room}`)}`,
-    chat &&
-      `# be in it: each line that you type is sent, e.g. {"type": "say", "name": "Shell", "text": "Hello"}
+const urllib = `import json
+from urllib.request import urlopen
+
+with urlopen("${http}/.partyroom/rooms") as answer:
+    print(json.load(answer))`;
+
+const curl = `# the parties and rooms of this server
+curl ${quoted(`${http}/.partyroom/rooms`)}`;
+
+const shell = (talk: Plain) => `${talk.terminal()}
 pip install websockets
-websockets ${quoted(`${ws}/parties/${chat}/${room}`)}`,
-  ]
-    .filter(Boolean)
-    .join("\n\n");
+websockets ${quoted(ws + talk.path)}`;
 
 /** An address as a shell takes it literally. */
 function quoted(url: string): string {

@@ -81,8 +81,7 @@ class Connection:
         if self.closed:
             return
         transport = self._transport
-        waiting = transport.buffered
-        if waiting and waiting + len(frame.wire) > self._limits.buffer:
+        if transport.buffered > self._limits.buffer:
             self.abort("too slow: its buffer is full")
             return
         transport.write(frame)

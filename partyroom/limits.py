@@ -22,8 +22,8 @@ class Limits:
     body: int = 32 * MIB
     """One HTTP request body; a larger one is answered 413."""
     buffer: int = 8 * MIB
-    """Bytes waiting for one client that reads too slowly; past it the connection is aborted (a frame is never dropped
-    from the middle of a stream). One frame is always let through to an empty buffer, whatever its size."""
+    """Bytes waiting for one client that reads too slowly: with more than that waiting, the next frame aborts its
+    connection (no frame is ever dropped from the middle of a stream). So a single frame may be larger than this."""
     frames_per_second: float | None = 5_000
     """Sustained incoming messages of one connection, with ``rate_window`` seconds' worth as a burst; past it: 1008."""
     bytes_per_second: float | None = 16 * MIB

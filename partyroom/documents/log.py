@@ -1,0 +1,79 @@
+"""Log: a document's accepted updates in a room's storage, as a snapshot and the updates since.
+
+==========================  =========================================================
+``document/snapshot``       the document as one update, up to some number
+``document/update/<n>``     an update as it was accepted, ``n`` in 12 digits
+==========================  =========================================================
+
+An update is written once and never changed. Compaction replaces the snapshot and deletes the updates that are in it in
+one batch, so a crash leaves either the old or the new. The store keeps a checksum with every row.
+"""
+
+from __future__ import annotations
+
+from ..storage import Storage, Write
+
+__all__ = ["Log"]
+
+SNAPSHOT = "document/snapshot"
+UPDATE = "document/update/"
+
+MANY = 500
+"""Updates after which a snapshot may be worth its while with people editing..."""
+SOME = 20
+"""...and when the last one has left."""
+
+
+class Log:
+    """The stored side of one document."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._next = 0
+        self._first = 0
+        self._snapshot_bytes = 0
+        self._update_bytes = 0
+
+    def __len__(self) -> int:
+        """How many updates there are since the snapshot."""
+        return self._next - self._first
+
+    async def load(self) -> list[bytes]:
+        """Everything stored, to be applied in order."""
+        rows = await self._storage.list("document/")
+        updates = []
+        for key, value in rows.items():
+            if key == SNAPSHOT:
+                self._snapshot_bytes = len(value)
+            elif key.startswith(UPDATE):
+                number = int(key.removeprefix(UPDATE))
+                if not self._update_bytes:
+                    self._first = number
+                self._next = number + 1
+                self._update_bytes += len(value)
+            updates.append(value)
+        return updates
+
+    def append(self, update: bytes) -> Write:
+        """Keep an accepted update; awaiting the result means that it is on disk."""
+        key = f"{UPDATE}{self._next:012}"
+        self._next += 1
+        self._update_bytes += len(update)
+        return self._storage.put(key, update)
+
+    def worth_compacting(self, *, quiet: bool) -> bool:
+        """Whether the updates have outgrown the snapshot; ``quiet`` says that nobody would wait for it.
+
+        What is stored stays within a few times the snapshot's size, and a snapshot is written seldom enough that it
+        costs little per update.
+        """
+        if quiet:
+            return len(self) >= SOME or self._update_bytes > self._snapshot_bytes > 0
+        return len(self) >= MANY and self._update_bytes >= self._snapshot_bytes
+
+    def compact(self, snapshot: bytes) -> Write:
+        """Replace everything stored by ``snapshot``, which holds all of it."""
+        self._storage.delete([f"{UPDATE}{number:012}" for number in range(self._first, self._next)])
+        self._first = self._next
+        self._snapshot_bytes, self._update_bytes = len(snapshot), 0
+        return self._storage.put(SNAPSHOT, snapshot)

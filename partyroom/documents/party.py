@@ -1,0 +1,227 @@
+"""DocumentParty: a room that is a Yjs document. Clients of y-websocket, y-partykit and y-partyserver connect unchanged.
+
+An update is checked, applied, put on its way to disk and passed on, in this order and in one step; nobody is told that it
+is *saved* before the store has it. Updates and presence go to everyone, the sender included: two of the client families
+hang up after 30 seconds of silence, and a WebSocket ping is silence to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+from typing import Any
+
+from pycrdt import Doc
+
+from ..connection import Connection
+from ..errors import CloseCode
+from ..frame import Frame
+from ..http import Request, Response
+from ..limits import MIB, Limits
+from ..party import MaybeAwaitable, Party, settled
+from ..protocols import chunks, yjs
+from ..protocols.awareness import Awareness, Change
+from ..protocols.replica import Replica, ReplicaBroken
+from ..room import Room
+from .log import Log
+
+__all__ = ["DocumentParty"]
+
+log = logging.getLogger("partyroom.documents")
+
+SAVE_AFTER, SAVE_WITHIN = 2.0, 10.0
+"""``on_save`` runs when edits have paused for so many seconds, and at the latest after so many."""
+
+
+class DocumentParty(Party):
+    """A room with one Yjs document: ``doc`` (pycrdt) and ``awareness``.
+
+    Server code edits ``self.doc`` in any hook; everyone sees it at once. The document is kept in the room's storage,
+    under keys that begin with ``document/``. A subclass that overrides ``on_start``, ``on_connect``, ``on_message``,
+    ``on_close`` or ``on_stop`` calls the base class's as well.
+    """
+
+    limits = Limits(message=32 * MIB, buffer=48 * MIB, value=None)
+
+    def __init__(self, room: Room) -> None:
+        super().__init__(room)
+        self._replica = Replica()
+        self._log = Log(room.storage)
+        self._chunks: dict[Connection, chunks.Reassembler] = {}
+        self._greeted: set[Connection] = set()
+        self._saver: asyncio.Task[None] | None = None
+        self._changed_at = 0.0
+        self._unsaved = False
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The live document."""
+        return self._replica.doc
+
+    @property
+    def awareness(self) -> Awareness:
+        """Who is here and what they show."""
+        return self._replica.awareness
+
+    # -- for subclasses ----------------------------------------------------------------------------------------------
+
+    def can_read(self, connection: Connection) -> bool:
+        """Whether this client may see the document; asked when it joins. ``False`` closes it with 4403."""
+        return True
+
+    def can_write(self, connection: Connection) -> bool:
+        """Whether this client's edits count; asked at each of them. Presence is always allowed."""
+        return True
+
+    def on_load(self) -> MaybeAwaitable[bytes | None]:
+        """The document has been loaded from storage: edit ``self.doc``, or return an update to merge into it."""
+        return None
+
+    def on_save(self) -> MaybeAwaitable[None]:
+        """Edits have paused for 2 s (or gone on for 10 s): for those who keep the content elsewhere as well."""
+
+    def on_custom_message(self, connection: Connection, message: str) -> MaybeAwaitable[None]:
+        """A client of y-partyserver called ``sendMessage``, or some client sent text."""
+
+    def send_custom_message(self, connection: Connection, message: str) -> None:
+        """Send text to one client as y-partyserver's ``custom-message``."""
+        connection.send(chunks.custom(message))
+
+    def broadcast_custom_message(self, message: str, without: tuple[Connection, ...] = ()) -> None:
+        """Send text to all clients as y-partyserver's ``custom-message``."""
+        self.room.broadcast(chunks.custom(message), without)
+
+    # -- hooks -------------------------------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Load the document."""
+        self._replica.load(await self._log.load())
+        self._replica.on_edit(self._edited_here)
+        update = await settled(self.on_load())
+        if update is not None and self._replica.apply(update):
+            self._accepted(update)
+        for connection in self.room.connections():  # a hibernating room has woken up
+            self._greet(connection)
+
+    def on_connect(self, connection: Connection) -> None:
+        """Ask the newcomer for what we lack, and tell who is here."""
+        if not self.can_read(connection):
+            connection.close(CloseCode.FORBIDDEN, "you may not read this document")
+            return
+        self._greet(connection)
+
+    def _greet(self, connection: Connection) -> None:
+        connection.send(yjs.sync_step1(self._replica.state_vector()))
+        if (everybody := self.awareness.everybody()) is not None:
+            connection.send(yjs.awareness(everybody))
+
+    def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
+        """Take a Yjs message, or a piece of one, or an application's text."""
+        if isinstance(message, str):
+            if not chunks.Reassembler.is_marker(message):
+                text = chunks.parse_custom(message)
+                return self.on_custom_message(connection, message if text is None else text)
+            reassembler = self._chunks.setdefault(connection, chunks.Reassembler(self.room.limits.message))
+            whole = reassembler.marker(message)
+        else:
+            pending = self._chunks.get(connection)
+            whole = message if pending is None else pending.chunk(message)
+        if whole is not None:
+            self._take(connection, yjs.parse(whole))
+        return None
+
+    def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
+        """Tell the others who left."""
+        self._chunks.pop(connection, None)
+        self._greeted.discard(connection)
+        self._present(self.awareness.remove(connection))
+        if not self.room.connections():
+            self._compact(quiet=True)
+
+    async def on_stop(self) -> None:
+        """Save what is not saved; the room flushes its storage after this."""
+        self._compact(quiet=True)
+        if self._unsaved:
+            await settled(self.on_save())
+
+    def on_request(self, request: Request) -> MaybeAwaitable[Response]:
+        """``GET`` tells about the document, ``GET .../doc`` is the document as one Yjs update."""
+        if request.method not in ("GET", "HEAD"):
+            return Response("A document is read with GET and edited over WebSocket\n", 405, {"allow": "GET, HEAD"})
+        if request.subpath == "doc":
+            return Response(self._replica.snapshot())
+        if request.subpath:
+            return Response("Not found\n", 404)
+        return Response.json({"people": len(self.room.connections()), "clients": sorted(self.awareness.states())})
+
+    # -- the Yjs protocol --------------------------------------------------------------------------------------------
+
+    def _take(self, connection: Connection, message: yjs.Message) -> None:
+        match message:
+            case yjs.Update(update) | yjs.SyncStep2(update):
+                if update != yjs.EMPTY_UPDATE and self.can_write(connection):
+                    self._apply(connection, update)
+            case yjs.Awareness(update):
+                identity = connection.request.user or connection.request.query.get("_pk")
+                self._present(self.awareness.apply(connection, update, identity))
+            case yjs.SyncStep1(state_vector):
+                connection.send(yjs.sync_step2(self._replica.diff(state_vector)))
+                if connection in self._greeted:  # a re-sync; the first time our own step 1 is under way already
+                    connection.send(yjs.sync_step1(self._replica.state_vector()))
+                self._greeted.add(connection)
+            case yjs.QueryAwareness():
+                connection.send(yjs.awareness(self.awareness.everybody() or b"\x00"))
+            case yjs.Unknown() | yjs.PermissionDenied():
+                log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
+
+    def _apply(self, connection: Connection, update: bytes) -> None:
+        try:
+            changed = self._replica.apply(update)
+        except ReplicaBroken as error:
+            # The engine gave up half way. What is stored is whole: start again from it; clients come back and re-sync.
+            log.error("%s: an update of %r broke the document in memory: %s", self.room.address, connection, error)
+            connection.close(CloseCode.POLICY_VIOLATION, "this update cannot be applied")
+            self._restart = asyncio.create_task(self.room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
+            return
+        if changed:
+            self._accepted(update)
+            self._compact(quiet=False)
+
+    def _edited_here(self, update: bytes) -> None:
+        """Server code has edited the document. Called inside its transaction: the document may not be touched."""
+        self._accepted(update)
+
+    def _accepted(self, update: bytes) -> None:
+        """Keep an update that is in the document now, and pass it on."""
+        self._log.append(update)
+        self.room.broadcast_frame(Frame(yjs.update(update)))
+        self._changed_at = monotonic()
+        self._unsaved = True
+        if self._saver is None and type(self).on_save is not DocumentParty.on_save:
+            self._saver = self.room.spawn(self._save())
+
+    def _present(self, change: Change | None) -> None:
+        if change is not None:
+            self.room.broadcast_frame(Frame(yjs.awareness(change.update)))
+
+    def _compact(self, *, quiet: bool) -> None:
+        """Replace the log by a snapshot. Never while something is pending: a snapshot might not hold it."""
+        if self._log.worth_compacting(quiet=quiet) and not self._replica.pending:
+            self._log.compact(self._replica.snapshot())
+
+    async def _save(self) -> None:
+        """Call ``on_save`` whenever edits pause, until all is saved. A room that stops cancels this, and saves itself."""
+        try:
+            while self._unsaved:
+                began = monotonic()
+                while (rest := min(self._changed_at + SAVE_AFTER, began + SAVE_WITHIN) - monotonic()) > 0:
+                    await asyncio.sleep(rest)
+                self._unsaved = False
+                try:
+                    await settled(self.on_save())
+                except BaseException:
+                    self._unsaved = True
+                    raise
+        finally:
+            self._saver = None

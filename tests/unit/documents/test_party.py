@@ -1,0 +1,379 @@
+"""DocumentParty: the Yjs protocols in a room, without a network. Real pycrdt documents are the clients."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from pycrdt import Doc, Text
+
+from partyroom import Connection, DocumentParty, Limits, Lobby, MemoryStore, Request
+from partyroom.http import Address
+from partyroom.local import LocalSocket
+from partyroom.protocols import awareness, lib0, yjs
+from partyroom.testing import ManualClock, fetch, settle, visit
+
+PATH = "/parties/notes/today"
+
+
+class Notes(DocumentParty):
+    """A document; a client that says ``mode=read`` may not write."""
+
+    def can_read(self, connection: Connection) -> bool:
+        return connection.request.query.get("mode") != "none"
+
+    def can_write(self, connection: Connection) -> bool:
+        return connection.request.query.get("mode") != "read"
+
+
+class Client:
+    """A Yjs client over an in-process socket, written for the tests from the protocol's description."""
+
+    def __init__(self, socket: LocalSocket, doc: Doc[Any] | None = None) -> None:
+        self.socket = socket
+        self.doc = Doc() if doc is None else doc
+        self.text = self.doc.get("body", type=Text)
+        self.people: dict[int, str] = {}
+        self.received: list[yjs.Message] = []
+
+    async def sync(self) -> None:
+        """Do what a provider does when it opens, and read all that comes back."""
+        await self.socket.send(yjs.sync_step1(self.doc.get_state()))
+        await self.read()
+
+    async def insert(self, index: int, text: str) -> bytes:
+        """Edit and send the update; returns it."""
+        before = self.doc.get_state()
+        self.text.insert(index, text)
+        update = self.doc.get_update(before)
+        await self.socket.send(yjs.update(update))
+        return update
+
+    async def present(self, state: str, clock: int = 1, client: int | None = None) -> None:
+        await self.socket.send(yjs.awareness(present(client or self.doc.client_id % 2**32, clock, state)))
+
+    async def read(self) -> None:
+        """Take in everything that has arrived."""
+        await settle()
+        while self.socket.transport.frames:
+            data = self.socket.transport.take()
+            assert isinstance(data, bytes)
+            message = yjs.parse(data)
+            self.received.append(message)
+            match message:
+                case yjs.SyncStep1(state):
+                    await self.socket.send(yjs.sync_step2(self.doc.get_update(state)))
+                case yjs.SyncStep2(update) | yjs.Update(update):
+                    self.doc.apply_update(update)
+                case yjs.Awareness(update):
+                    self._hear(update)
+
+    def _hear(self, update: bytes) -> None:
+        decoder = lib0.Decoder(update)
+        for _ in range(decoder.varuint()):
+            client, _clock, state = decoder.varuint(), decoder.varuint(), decoder.string()
+            if state == "null":
+                self.people.pop(client, None)
+            else:
+                self.people[client] = state
+
+
+def present(client: int, clock: int, state: str) -> bytes:
+    encoder = lib0.Encoder().varuint(1)
+    return bytes(encoder.varuint(client).varuint(clock).buffer(state.encode()))
+
+
+@asynccontextmanager
+async def join(lobby: Lobby, query: str = "", doc: Doc[Any] | None = None) -> AsyncIterator[Client]:
+    async with visit(lobby, PATH + query) as socket:
+        client = Client(socket, doc)
+        await client.sync()
+        yield client
+
+
+@pytest.fixture
+async def lobby() -> AsyncIterator[Lobby]:
+    async with Lobby({"notes": Notes}, clock=ManualClock()) as lobby:
+        yield lobby
+
+
+async def test_two_clients_see_each_others_edits_and_what_was_there(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "hello")
+        async with join(lobby) as bob:
+            assert str(bob.text) == "hello"
+            await bob.insert(5, " world")
+            await ada.read()
+            assert str(ada.text) == "hello world"
+
+
+async def test_an_edit_comes_back_to_its_sender_so_that_its_provider_hears_something(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        update = await ada.insert(0, "x")
+        await ada.read()
+        assert yjs.Update(update) in ada.received
+
+
+async def test_the_server_asks_for_what_a_client_wrote_offline(lobby: Lobby) -> None:
+    offline: Doc[Any] = Doc()
+    offline.get("body", type=Text).insert(0, "written on the train")
+    async with join(lobby) as ada, join(lobby, doc=offline):
+        await ada.read()
+        assert str(ada.text) == "written on the train"
+
+
+async def test_content_survives_eviction(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "kept")
+    clock = lobby._clock
+    assert isinstance(clock, ManualClock)
+    await clock.advance(60)
+    assert list(lobby.rooms()) == []
+    async with join(lobby) as bob:
+        assert str(bob.text) == "kept"
+
+
+async def test_an_update_whose_predecessor_is_missing_is_relayed_kept_and_completed_after_a_restart() -> None:
+    store = MemoryStore()
+    writer: Doc[Any] = Doc()
+    updates: list[bytes] = []
+    subscription = writer.observe(lambda event: updates.append(event.update))
+    text = writer.get("body", type=Text)
+    text.insert(0, "first ")
+    text.insert(6, "second")
+    writer.unobserve(subscription)
+
+    async with Lobby({"notes": Notes}, store=_Shared(store)) as lobby, join(lobby) as ada, join(lobby) as bob:
+        await bob.socket.send(yjs.update(updates[1]))
+        await ada.read()
+        assert yjs.Update(updates[1]) in ada.received
+        assert str(ada.text) == ""
+    async with Lobby({"notes": Notes}, store=_Shared(store)) as lobby, join(lobby) as carol:
+        assert str(carol.text) == ""
+        await carol.socket.send(yjs.update(updates[0]))
+        await carol.read()
+        async with join(lobby) as dave:
+            assert str(dave.text) == "first second"
+
+
+class _Shared:
+    """A store that outlives the lobby that closes it."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_read_only_client_sees_edits_and_has_presence_and_its_edits_count_for_nothing(lobby: Lobby) -> None:
+    async with join(lobby) as ada, join(lobby, "?mode=read") as reader:
+        await reader.insert(0, "not allowed")
+        await reader.present('{"user":"reader"}')
+        await ada.insert(0, "allowed")
+        await ada.read()
+        await reader.read()
+        assert str(ada.text) == "allowed"
+        assert '{"user":"reader"}' in ada.people.values()
+        assert "allowed" in str(reader.text)
+
+
+async def test_a_client_that_may_not_read_is_closed_with_4403_and_gets_nothing(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "secret")
+        async with visit(lobby, PATH + "?mode=none") as stranger:
+            assert stranger.transport.ended is not None
+            assert stranger.transport.ended.code == 4403
+            assert not stranger.transport.frames
+
+
+async def test_promise_11_a_newcomer_sees_everyone_and_an_abrupt_leaver_goes_at_once(lobby: Lobby) -> None:
+    async with join(lobby) as ada, join(lobby) as bob:
+        await ada.present('{"user":"ada"}', client=1)
+        await bob.present('{"user":"bob"}', client=2)
+        async with join(lobby) as carol:
+            assert carol.people == {1: '{"user":"ada"}', 2: '{"user":"bob"}'}
+            bob.socket.transport.abort()
+            await carol.read()
+            assert carol.people == {1: '{"user":"ada"}'}
+
+
+async def test_promise_11_nobody_writes_anothers_presence(lobby: Lobby) -> None:
+    async with join(lobby, "?_pk=a") as ada, join(lobby, "?_pk=b") as mallory:
+        await ada.present('{"user":"ada"}', client=1)
+        await mallory.present('{"user":"mallory"}', client=2)
+        await mallory.present('{"user":"fake"}', clock=50, client=1)
+        await mallory.present("null", clock=51, client=1)
+        async with join(lobby) as carol:
+            assert carol.people == {1: '{"user":"ada"}', 2: '{"user":"mallory"}'}
+
+
+async def test_promise_11_a_reconnect_before_the_old_socket_died_keeps_its_user(lobby: Lobby) -> None:
+    async with join(lobby) as watcher:
+        async with join(lobby, "?_pk=a") as old:
+            await old.present('{"user":"ada"}', client=1)
+            async with join(lobby, "?_pk=a") as new:
+                await new.present('{"user":"ada"}', client=1)
+                await old.socket.close()
+                await watcher.read()
+                assert watcher.people == {1: '{"user":"ada"}'}
+        await watcher.read()
+        assert watcher.people == {}
+
+
+async def test_presence_is_told_to_whoever_asks(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.present('{"user":"ada"}', client=1)
+        await ada.read()
+        ada.people.clear()
+        await ada.socket.send(yjs.query_awareness())
+        await ada.read()
+        assert ada.people == {1: '{"user":"ada"}'}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [b"", b"\x00", b"\x00\x02\x05abc", b"\x00\x07\x00", yjs.update(b"\xff" * 40), yjs.awareness(b"\xff\xff\x03")],
+    ids=["empty", "cut", "short", "no such step", "not an update", "not awareness"],
+)
+async def test_promise_5_what_breaks_the_protocol_costs_one_log_line_and_that_connection(
+    lobby: Lobby, message: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "fine")
+        async with visit(lobby, PATH) as mallory:
+            caplog.clear()
+            with caplog.at_level(logging.INFO):
+                await mallory.send(message)
+            assert mallory.transport.ended is not None
+            assert mallory.transport.ended.code in (1002, 1008)
+            assert len(caplog.records) == 1
+            assert caplog.records[0].exc_info is None
+        async with join(lobby) as bob:
+            assert str(bob.text) == "fine"
+
+
+async def test_a_resync_is_answered_with_both_steps(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        ada.received.clear()
+        await ada.sync()
+        assert [type(message) for message in ada.received] == [yjs.SyncStep2, yjs.SyncStep1]
+
+
+async def test_server_code_edits_the_live_document() -> None:
+    class Greeter(Notes):
+        async def on_alarm(self) -> None:
+            self.doc.get("body", type=Text).insert(0, "good morning ")
+
+    clock = ManualClock()
+    async with Lobby({"notes": Greeter}, clock=clock) as lobby, join(lobby) as ada:
+        (room,) = lobby.rooms()
+        await room.set_alarm(clock.now() + 5)
+        await clock.advance(5)
+        await ada.read()
+        assert str(ada.text) == "good morning "
+        await clock.advance(60)
+        async with join(lobby) as bob:
+            assert str(bob.text) == "good morning "
+
+
+async def test_on_load_fills_a_new_document_and_on_save_gets_it_back() -> None:
+    saved: list[str] = []
+
+    class Elsewhere(DocumentParty):
+        def on_load(self) -> None:
+            text = self.doc.get("body", type=Text)
+            if not len(text):
+                text.insert(0, "from elsewhere")
+
+        async def on_save(self) -> None:
+            saved.append(str(self.doc.get("body", type=Text)))
+
+    async with Lobby({"notes": Elsewhere}) as lobby:
+        async with join(lobby) as ada:
+            assert str(ada.text) == "from elsewhere"
+            await ada.insert(0, "edited ")
+    assert saved[-1] == "edited from elsewhere"
+
+
+async def test_y_partykits_chunks_are_one_update(lobby: Lobby) -> None:
+    async with join(lobby) as ada, join(lobby) as bob:
+        big = "x" * 2_500_000
+        bob.text.insert(0, big)
+        message = yjs.update(bob.doc.get_update())
+        pieces = [message[at : at + 1_000_000] for at in range(0, len(message), 1_000_000)]
+        marker = '{{"id":"a","type":"{}","size":{},"count":{}}}'
+        await bob.socket.send("y-pk-batch#" + marker.format("start", len(message), len(pieces)))
+        for piece in pieces:
+            await bob.socket.send(piece)
+        await bob.socket.send("y-pk-batch#" + marker.format("end", len(message), len(pieces)))
+        await ada.read()
+        assert str(ada.text) == big
+
+
+async def test_y_partyservers_custom_messages_reach_the_party_and_come_back(lobby: Lobby) -> None:
+    class Custom(DocumentParty):
+        def on_custom_message(self, connection: Connection, message: str) -> None:
+            self.send_custom_message(connection, message.upper())
+
+    async with Lobby({"notes": Custom}) as lobby, visit(lobby, PATH) as ada:
+        ada.transport.frames.clear()
+        await ada.send("__YPS:hello")
+        assert await ada.receive() == "__YPS:HELLO"
+
+
+async def test_the_document_is_there_over_http(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "over http")
+        response = await fetch(lobby, PATH + "/doc")
+        copy: Doc[Any] = Doc()
+        copy.apply_update(response.body)
+        assert str(copy.get("body", type=Text)) == "over http"
+        assert (await fetch(lobby, PATH)).body == b'{"people":1,"clients":[]}'
+        assert (await fetch(lobby, PATH, "POST")).status == 405
+
+
+async def test_the_log_stays_within_a_few_times_the_document() -> None:
+    store = MemoryStore()
+    async with Lobby({"notes": Notes}, store=_Shared(store)) as lobby, join(lobby) as ada:
+        for number in range(3000):
+            await ada.insert(number, "x")
+        await settle()
+    rows = await store.load(Address("notes", "today"))
+    fresh: Doc[Any] = Doc()
+    fresh.get("body", type=Text).insert(0, "x" * 3000)
+    assert sum(len(value) for _, value in rows) < 3 * len(fresh.get_update())
+
+
+async def test_twenty_first_hits_load_the_document_once(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "once")
+    clock = lobby._clock
+    assert isinstance(clock, ManualClock)
+    await clock.advance(60)
+    loads = 0
+    original = lobby.store.load
+
+    async def load(*arguments: Any) -> Any:
+        nonlocal loads
+        loads += 1
+        await asyncio.sleep(0)
+        return await original(*arguments)
+
+    lobby.store.load = load  # type: ignore[method-assign]
+    responses = await asyncio.gather(*(lobby.fetch(Request.build(PATH)) for _ in range(20)))
+    assert {response.status for response in responses} == {200}
+    assert loads == 1
+
+
+def test_limits_of_document_rooms_allow_large_single_frames() -> None:
+    assert isinstance(DocumentParty.limits, Limits)
+    assert DocumentParty.limits.message == 32 * 1024 * 1024
+    assert awareness.Awareness is not None

@@ -127,13 +127,13 @@ class Log {
 
   #item(message: Message): HTMLElement {
     const words = make("p", "words", message.text);
-    if (this.#goesOn(message)) return make("li", "more", make("span", "unseen", `${message.name}:`), words);
+    if (this.#goesOn(message)) return make("div", "message more", make("span", "unseen", `${message.name}:`), words);
     const when = make("time", "", clock.format(message.at));
     when.dateTime = new Date(message.at).toISOString();
     when.title = calendar.format(message.at);
     const name = make("span", "name", message.name);
     name.style.setProperty("--who", message.color);
-    return make("li", "", avatar(message), make("p", "head", name, when), words);
+    return make("div", "message", avatar(message), make("p", "head", name, when), words);
   }
 
   #goesOn({ name, color, at }: Message): boolean {

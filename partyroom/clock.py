@@ -1,13 +1,19 @@
-"""Clock: the time of day and timers, in one seam so that a test can move time instead of waiting for it."""
+"""Clock: the time of day and timers, in one seam so that a test can move time instead of waiting for it.
+
+Tick: what is left to be done when the present turn of the event loop ends.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
 
-__all__ = ["Clock", "LoopClock", "Timer"]
+__all__ = ["Clock", "LoopClock", "Tick", "Timer"]
+
+log = logging.getLogger("partyroom.clock")
 
 
 class Timer(Protocol):
@@ -38,3 +44,29 @@ class LoopClock:
     def call_later(self, delay: float, callback: Callable[[], object]) -> Timer:
         """Call ``callback`` in the running event loop after ``delay`` seconds."""
         return asyncio.get_running_loop().call_later(delay, callback)
+
+
+class Tick:
+    """Calls to make when this turn of the event loop ends, in the order in which they were asked for.
+
+    A call may ask for more; those are made in the same run.
+    """
+
+    __slots__ = ("_calls",)
+
+    def __init__(self) -> None:
+        self._calls: list[Callable[[], object]] = []
+
+    def at_end(self, call: Callable[[], object]) -> None:
+        """Make ``call`` soon: after what runs now, before anything new is read from the network."""
+        if not self._calls:
+            asyncio.get_running_loop().call_soon(self._run)
+        self._calls.append(call)
+
+    def _run(self) -> None:
+        for call in self._calls:  # grows while it runs
+            try:
+                call()
+            except Exception:  # a bug of ours; it must not silence the other clients
+                log.exception("a call at the end of a loop tick failed")
+        self._calls = []

@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .errors import CloseCode, LimitError
 from .frame import Frame
 from .http import Request
 from .limits import Limits
 from .transport import Transport
+
+if TYPE_CHECKING:
+    from .connections import Connections
 
 __all__ = ["Connection"]
 
@@ -40,7 +43,7 @@ class Connection:
         "close_code",
         "close_reason",
         "closed",
-        "greeted",
+        "company",
         "id",
         "request",
         "tags",
@@ -54,8 +57,8 @@ class Connection:
         """Whether this connection is closing or closed: what is sent to it now goes nowhere."""
         self.close_code: int = CloseCode.NO_STATUS
         self.close_reason = ""
-        self.greeted = False
-        """Whether ``on_connect`` has begun, so that ``on_close`` is due."""
+        self.company: Connections | None = None
+        """The connections of its room, once it is among them."""
         self._transport = transport
         self._limits = limits
         self._state: str = "null"
@@ -77,7 +80,14 @@ class Connection:
         self.send_frame(Frame(json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))))
 
     def send_frame(self, frame: Frame) -> None:
-        """Send a message that is encoded once for many receivers: what ``room.broadcast`` is made of."""
+        """Send a frame that is encoded once for many receivers."""
+        company = self.company
+        if company is not None and company.unsaid:
+            company.hand_on()
+        self.deliver(frame)
+
+    def deliver(self, frame: Frame) -> None:
+        """Hand a frame to the transport, unless the client is gone or too slow to be waited for."""
         if self.closed:
             return
         transport = self._transport
@@ -97,6 +107,8 @@ class Connection:
         if len(reason.encode()) > 123:
             raise ValueError("a close reason is at most 123 bytes (RFC 6455 section 5.5)")
         if not self.closed:
+            if self.company is not None:
+                self.company.hand_on()  # what was said to all before this goes out before it
             self.end(code, reason)
             self._transport.close(code, reason)
 

@@ -1,7 +1,8 @@
-"""Frame: one outgoing WebSocket message, encoded at most once however many connections receive it."""
+"""Frame: what goes out to a WebSocket, encoded at most once however many connections receive it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from struct import pack
 
 __all__ = ["CLOSE", "PING", "PONG", "Frame", "control", "header"]
@@ -25,34 +26,45 @@ def control(opcode: int, payload: bytes = b"") -> bytes:
 
 
 class Frame:
-    """A text (``str``) or binary (``bytes``) message; ``wire`` is its WebSocket frame, made on first use and shared."""
+    """One message, or several in a row; ``wire`` is made on first use and shared by all who receive it."""
 
-    __slots__ = ("_wire", "data")
+    __slots__ = ("_wire", "messages")
 
-    data: str | bytes
+    messages: tuple[str | bytes, ...]
+    """The messages, each text (``str``) or binary (``bytes``)."""
 
-    def __init__(self, data: str | bytes | bytearray | memoryview) -> None:
-        if isinstance(data, (bytearray, memoryview)):
-            data = bytes(data)  # the caller may change it before the last client has read it
-        elif not isinstance(data, (str, bytes)):
-            raise TypeError(f"a message is str or bytes, not {type(data).__name__}: send_json() takes other values")
-        self.data = data
+    def __init__(self, message: str | bytes | bytearray | memoryview) -> None:
+        if isinstance(message, (bytearray, memoryview)):
+            message = bytes(message)  # the caller may change it before the last client has read it
+        elif not isinstance(message, (str, bytes)):
+            raise TypeError(f"a message is str or bytes, not {type(message).__name__}: send_json() takes other values")
+        self.messages = (message,)
         self._wire: bytes | None = None
+
+    @classmethod
+    def joined(cls, frames: Sequence[Frame]) -> Frame:
+        """The messages of several frames as one, for whoever gets them all at once."""
+        if len(frames) == 1:
+            return frames[0]
+        made = cls.__new__(cls)
+        made.messages = tuple(message for frame in frames for message in frame.messages)
+        made._wire = b"".join([frame.wire for frame in frames])
+        return made
 
     @property
     def wire(self) -> bytes:
-        """The frame as it goes onto a server-side WebSocket: unfragmented, unmasked, uncompressed."""
+        """The frames as they go onto a server-side WebSocket: unfragmented, unmasked, uncompressed."""
         wire = self._wire
         if wire is None:
-            data = self.data
-            if isinstance(data, str):
-                payload = data.encode()
-                wire = header(TEXT, len(payload)) + payload
-            else:
-                wire = header(BINARY, len(data)) + data
-            self._wire = wire
+            wire = self._wire = b"".join([_encoded(message) for message in self.messages])
         return wire
 
     def __repr__(self) -> str:
-        kind = "text" if isinstance(self.data, str) else "binary"
-        return f"<Frame {kind} {len(self.data)}>"
+        return f"<Frame {len(self.messages)} messages>"
+
+
+def _encoded(message: str | bytes) -> bytes:
+    if isinstance(message, str):
+        payload = message.encode()
+        return header(TEXT, len(payload)) + payload
+    return header(BINARY, len(message)) + message

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from .alarms import Alarms
-from .clock import Clock, LoopClock
+from .clock import Clock, LoopClock, Tick
 from .errors import CloseCode, Refused
 from .http import Address, Headers, Pairs, Request, Response, origin_allowed, split_path
 from .limits import DEFAULTS, Limits
@@ -90,6 +90,8 @@ class Lobby:
         self.connected = 0
         """How many connections all rooms have together."""
         self.parties = Parties(self)
+        self.tick = Tick()
+        """What rooms and gateways do when a turn of the event loop ends."""
         self._pages = pages
         self._cors = Headers(CORS if cors is True else cors or {})
         self._placement: Placement = placement or Here()
@@ -265,6 +267,7 @@ class Lobby:
             storage=storage,
             alarms=self._alarms,
             clock=self._clock,
+            tick=self.tick,
             limits=limits,
             env=self.env,
             parties=self.parties,

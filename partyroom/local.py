@@ -20,27 +20,27 @@ class LocalTransport:
     """The room's end: a Transport that keeps what the room sends until somebody takes it."""
 
     def __init__(self) -> None:
-        self.frames: deque[Frame] = deque()
+        self.messages: deque[str | bytes] = deque()
         """What the room has sent and nobody has taken yet."""
         self.buffered = 0
-        """The size of ``frames``: bytes, or characters for text."""
+        """The size of ``messages``: bytes, or characters for text."""
         self.ended: ConnectionClosed | None = None
         """How the connection ended, once it has."""
         self.changed = asyncio.Event()
         """Set whenever something was sent or the connection ended."""
 
     def write(self, frame: Frame) -> None:
-        """Keep a message."""
+        """Keep the messages of a frame."""
         if self.ended is None:
-            self.frames.append(frame)
-            self.buffered += len(frame.data)
+            self.messages.extend(frame.messages)
+            self.buffered += sum(map(len, frame.messages))
             self.changed.set()
 
     def take(self) -> str | bytes:
         """The oldest message; raises ``IndexError`` when there is none."""
-        data = self.frames.popleft().data
-        self.buffered -= len(data)
-        return data
+        message = self.messages.popleft()
+        self.buffered -= len(message)
+        return message
 
     def close(self, code: int, reason: str) -> None:
         """End; what was sent before can still be taken."""
@@ -50,7 +50,7 @@ class LocalTransport:
 
     def abort(self) -> None:
         """End abnormally (1006), dropping what was not taken."""
-        self.frames.clear()
+        self.messages.clear()
         self.buffered = 0
         self.close(CloseCode.ABNORMAL, "")
 
@@ -92,7 +92,7 @@ class LocalSocket:
 
     async def receive(self) -> str | bytes:
         """The next message, waiting for one. Raises ``ConnectionClosed`` when there will be no more."""
-        while not self.transport.frames:
+        while not self.transport.messages:
             if self.transport.ended is not None:
                 raise self.transport.ended
             self.transport.changed.clear()

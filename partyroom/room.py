@@ -20,8 +20,9 @@ from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from .alarms import Alarms
-from .clock import Clock
+from .clock import Clock, Tick
 from .connection import Connection
+from .connections import Connections
 from .errors import CloseCode, LimitError, ProtocolError, Refused, RoomStopped, StoreError
 from .frame import Frame
 from .http import Address, Request, Response
@@ -62,8 +63,8 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = ("__weakref__", "_alarms", "_by_id", "_clock", "_connections", "_everyone", "_owner", "_party_class",
-                 "_tasks", "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
+    __slots__ = ("__weakref__", "_alarms", "_clock", "_connections", "_owner", "_party_class", "_tasks", "address",
+                 "env", "life", "limits", "parties", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Room:
         storage: Storage,
         alarms: Alarms,
         clock: Clock,
+        tick: Tick,
         limits: Limits,
         env: Mapping[str, Any],
         parties: Any,
@@ -90,9 +92,7 @@ class Room:
         self._alarms = alarms
         self._clock = clock
         self._owner = owner
-        self._connections: dict[Connection, None] = {}
-        self._by_id: dict[str, list[Connection]] = {}
-        self._everyone: tuple[Connection, ...] | None = ()
+        self._connections = Connections(tick)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.life = Life(self, clock, hibernate=party_class.hibernate)
         """Starts and stops the party."""
@@ -114,33 +114,20 @@ class Room:
 
     def broadcast(self, message: str | bytes, without: Collection[Connection | str] = ()) -> None:
         """Send a message to every connection, except those in ``without`` (connections or ids). Encoded once."""
-        self.broadcast_frame(Frame(message), without)
+        self._connections.broadcast(Frame(message), without)
 
     def broadcast_json(self, value: Any, without: Collection[Connection | str] = ()) -> None:
         """Send ``value`` as JSON text to every connection, except those in ``without``."""
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        self.broadcast_frame(Frame(text), without)
-
-    def broadcast_frame(self, frame: Frame, without: Collection[Connection | str] = ()) -> None:
-        """Send one frame to every connection, except those in ``without``."""
-        everyone = self._everyone
-        if everyone is None:
-            everyone = self._everyone = tuple(self._connections)
-        if not without:
-            for connection in everyone:
-                connection.send_frame(frame)
-            return
-        for connection in everyone:
-            if connection not in without and connection.id not in without:
-                connection.send_frame(frame)
+        self._connections.broadcast(Frame(text), without)
 
     def connections(self, tag: str | None = None) -> list[Connection]:
         """The open connections, or those with a tag (an id is a tag too), the oldest first."""
-        return [one for one in self._connections if not one.closed and (tag is None or tag in one.tags)]
+        return self._connections.open(tag)
 
     def connection(self, id: str) -> Connection | None:
         """The newest open connection of that id."""
-        return next((one for one in reversed(self._by_id.get(id, ())) if not one.closed), None)
+        return self._connections.newest(id)
 
     def set_alarm(self, when: float | datetime | timedelta) -> Write:
         """Set the room's one alarm, to a time (seconds since the epoch, or an aware datetime) or to a time from now."""
@@ -212,8 +199,8 @@ class Room:
             self._log_failure("tags", error, connection)
             connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
             raise RoomStopped(f"{self.address}: tags() failed") from error
-        self._add(connection)
-        connection.greeted = True
+        self._connections.add(connection)
+        self._owner.connected += 1
 
     def receive(self, connection: Connection, message: str | bytes) -> Awaitable[None]:
         """Handle a client's message. Await the result before reading the next; it is ``DONE`` if nothing is left to do.
@@ -247,7 +234,8 @@ class Room:
         """
         if connection not in self._connections:
             return
-        self._remove(connection)
+        self._connections.remove(connection)
+        self._owner.connected -= 1
         if not connection.closed:
             connection.end(code, reason)
         with self.life.work():
@@ -304,21 +292,6 @@ class Room:
         if policy == "refuse":
             raise Refused(409, "this id is connected already")
         older.close(CloseCode.CONFLICT, "this id has connected again")
-
-    def _add(self, connection: Connection) -> None:
-        self._connections[connection] = None
-        self._owner.connected += 1
-        self._by_id.setdefault(connection.id, []).append(connection)
-        self._everyone = None
-
-    def _remove(self, connection: Connection) -> None:
-        del self._connections[connection]
-        self._owner.connected -= 1
-        same = self._by_id[connection.id]
-        same.remove(connection)
-        if not same:
-            del self._by_id[connection.id]
-        self._everyone = None
 
     def __len__(self) -> int:
         """How many connections there are, closing ones included."""
@@ -397,10 +370,10 @@ class Room:
         deadline = asyncio.get_running_loop().time() + self.limits.close
         await self._within(deadline, "its tasks", self._cancel_tasks())
         await self._within(deadline, "its first flush", self.storage.flush())
-        for connection in list(self._connections):
+        for connection in self._connections:
             connection.close(code, reason)
         await self._within(deadline, "its connections", self.life.until_quiet())
-        for connection in list(self._connections):
+        for connection in self._connections:
             connection.abort("the room has stopped")
             await self._within(deadline, "on_close", self.leave(connection, CloseCode.ABNORMAL))
         await self._within(deadline, "on_stop", self.life.stop_party())

@@ -1,10 +1,10 @@
 """Storage: what ``room.storage`` is, over a Store.
 
 Writes are visible to the room's own reads at once and go to the store in the background. All that were made while one
-batch was being written make up the next: a hundred writes in a hook cost one commit, and writes with no ``await`` between
-them happen all or none. Awaiting a write means that it is on disk. A store that fails is tried again with growing pauses
-until it works or the room is stopped by force; meanwhile those who await go on waiting, so nothing is ever acknowledged
-that is not stored.
+batch was being written make up the next: a hundred writes in a hook cost one commit, and writes with no ``await``
+between them happen all or none. Awaiting a write means that it is on disk. A store that fails is tried again with
+growing pauses until it works or the room is stopped by force; meanwhile those who await go on waiting, so nothing is
+ever acknowledged that is not stored.
 """
 
 from __future__ import annotations

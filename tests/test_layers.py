@@ -22,6 +22,7 @@ LAYERS = [
     ["transport", "protocols"],
     ["stores"],
     ["connection"],
+    ["connections"],
     ["storage"],
     ["alarms"],
     ["party"],

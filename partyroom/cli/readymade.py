@@ -90,7 +90,7 @@ def _said(message: str | bytes) -> dict[str, Any]:
         if not isinstance(text, str) or len(text) > most:
             raise ValueError(f"{field!r} is a text of at most {most} characters")
         said[field] = text
-    if not said["text"].strip():
+    if not str(said["text"]).strip():
         raise ValueError("'text' is empty")
     return said
 

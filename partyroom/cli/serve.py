@@ -10,7 +10,8 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -73,11 +74,10 @@ def _fail(message: str) -> NoReturn:
 
 def _run(work: Coroutine[Any, Any, bool]) -> bool:
     """Run on uvloop where it exists (it does not on Windows)."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = None
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with suppress(ImportError):
+        from uvloop import new_event_loop as loop_factory
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
         return runner.run(work)
 
 
@@ -99,7 +99,7 @@ async def _serve(lobby: Lobby, target: str | None, host: str, port: int, data: P
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    waits = [asyncio.create_task(stop.wait())]
+    waits: list[asyncio.Task[bool]] = [asyncio.create_task(stop.wait())]
     if reload:
         waits.append(asyncio.create_task(_until_changed(target)))
     try:

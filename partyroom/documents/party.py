@@ -1,8 +1,8 @@
 """DocumentParty: a room that is a Yjs document. Clients of y-websocket, y-partykit and y-partyserver connect unchanged.
 
-An update is checked, applied, put on its way to disk and passed on, in this order and in one step; nobody is told that it
-is *saved* before the store has it. Updates and presence go to everyone, the sender included: two of the client families
-hang up after 30 seconds of silence, and a WebSocket ping is silence to them.
+An update is checked, applied, put on its way to disk and passed on, in this order and in one step. Updates and presence
+go to everyone, the sender included: two of the client families hang up after 30 seconds of silence, and a WebSocket ping
+is silence to them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from pycrdt import Doc
 
 from ..connection import Connection
 from ..errors import CloseCode
-from ..frame import Frame
 from ..http import Request, Response
 from ..limits import MIB, Limits
 from ..party import MaybeAwaitable, Party, settled
@@ -195,7 +194,7 @@ class DocumentParty(Party):
     def _accepted(self, update: bytes) -> None:
         """Keep an update that is in the document now, and pass it on."""
         self._log.append(update)
-        self.room.broadcast_frame(Frame(yjs.update(update)))
+        self.room.broadcast(yjs.update(update))
         self._changed_at = monotonic()
         self._unsaved = True
         if self._saver is None and type(self).on_save is not DocumentParty.on_save:
@@ -203,7 +202,7 @@ class DocumentParty(Party):
 
     def _present(self, change: Change | None) -> None:
         if change is not None:
-            self.room.broadcast_frame(Frame(yjs.awareness(change.update)))
+            self.room.broadcast(yjs.awareness(change.update))
 
     def _compact(self, *, quiet: bool) -> None:
         """Replace the log by a snapshot. Never while something is pending: a snapshot might not hold it."""
@@ -211,12 +210,12 @@ class DocumentParty(Party):
             self._log.compact(self._replica.snapshot())
 
     async def _save(self) -> None:
-        """Call ``on_save`` whenever edits pause, until all is saved. A room that stops cancels this, and saves itself."""
+        """Call ``on_save`` whenever edits pause, until all is saved. A room that stops cancels this and saves at once."""
         try:
             while self._unsaved:
                 began = monotonic()
                 while (rest := min(self._changed_at + SAVE_AFTER, began + SAVE_WITHIN) - monotonic()) > 0:
-                    await asyncio.sleep(rest)
+                    await asyncio.sleep(rest)  # noqa: ASYNC110 - a debounce waits for a pause, not for an event
                 self._unsaved = False
                 try:
                     await settled(self.on_save())

@@ -7,9 +7,9 @@
         ...
 
 **Out**: a message is encoded once; what one loop tick sends to one client leaves in one write, from one list of the
-clients that have something to send. **In**: a message goes straight from aiohttp's frame reader to the room where that
-is possible (``aiohttp_direct``), otherwise through ``WebSocketResponse.receive``; either way the socket is read no
-further until the room has taken it, which is the sender's backpressure.
+sockets that have something to send (``lobby.tick``). **In**: a message goes straight from aiohttp's frame reader to the
+room where that is possible (``aiohttp_direct``), otherwise through ``WebSocketResponse.receive``; either way the socket
+is read no further until the room has taken it, which is the sender's backpressure.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class Socket:
         """Queue a whole encoded frame for the end of this loop tick."""
         out = self._out
         if not out:
-            self._gateway.dirty(self)
+            self._gateway.lobby.tick.at_end(self.flush)
         out.append(wire)
         self._queued += len(wire)
 
@@ -123,7 +123,6 @@ class Gateway:
         self.lobby = lobby
         self._heartbeat = heartbeat
         self._direct = direct
-        self._dirty: list[Socket] = []
         self._sockets: set[Socket] = set()
         self._beat: asyncio.TimerHandle | None = None
 
@@ -141,18 +140,7 @@ class Gateway:
             return _response(admitted)
         return await self._websocket(request, admitted)
 
-    # -- sending -----------------------------------------------------------------------------------------------------
-
-    def dirty(self, socket: Socket) -> None:
-        """A socket has something to send: flush it, with all others, when this loop tick ends."""
-        if not self._dirty:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._dirty.append(socket)
-
-    def _flush(self) -> None:
-        dirty, self._dirty = self._dirty, []
-        for socket in dirty:
-            socket.flush()
+    # -- heartbeats --------------------------------------------------------------------------------------------------
 
     def _heartbeats(self) -> None:
         self._beat = None
@@ -364,7 +352,7 @@ class Server:
         asyncio.get_running_loop().call_later(self._handshake, self._cut_silent, protocol)
         return protocol
 
-    def _cut_silent(self, protocol: web.RequestHandler[web.Request]) -> None:
+    def _cut_silent(self, protocol: web.RequestHandler) -> None:
         """A client that has not sent one whole request head in time is holding a place for nothing (slowloris)."""
         if protocol in self._silent:
             self._silent.discard(protocol)

@@ -40,8 +40,12 @@ class Server:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=_read, args=(self._process, lines), daemon=True).start()
-        self.port = self._address(lines, time.monotonic() + timeout)
-        assert self.port in self._listening(), f"port {self.port} is not held by process {self._process.pid}"
+        try:
+            self.port = self._address(lines, time.monotonic() + timeout)
+            assert self.port in self._listening(), f"port {self.port} is not held by process {self._process.pid}"
+        except BaseException:
+            self.kill()
+            raise
 
     def stop(self, timeout: float = 20) -> None:
         """Ask it to stop, as a service manager would, and wait; it must go by itself and cleanly."""

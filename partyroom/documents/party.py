@@ -1,8 +1,8 @@
 """DocumentParty: a room that is a Yjs document. Clients of y-websocket, y-partykit and y-partyserver connect unchanged.
 
-An update is checked, applied, put on its way to disk and passed on, in this order and in one step. Updates and presence
-go to everyone, the sender included: two of the client families hang up after 30 seconds of silence, and a WebSocket ping
-is silence to them.
+An update is checked, applied, put on its way to disk and passed on, in this order and in one step. Updates and
+presence go to everyone, the sender included: two of the client families hang up after 30 seconds of silence, and a
+WebSocket ping is silence to them.
 """
 
 from __future__ import annotations
@@ -210,12 +210,12 @@ class DocumentParty(Party):
             self._log.compact(self._replica.snapshot())
 
     async def _save(self) -> None:
-        """Call ``on_save`` whenever edits pause, until all is saved. A room that stops cancels this and saves at once."""
+        """Call ``on_save`` when edits pause, until all is saved. A room that stops cancels this and saves at once."""
         try:
             while self._unsaved:
                 began = monotonic()
-                while (rest := min(self._changed_at + SAVE_AFTER, began + SAVE_WITHIN) - monotonic()) > 0:
-                    await asyncio.sleep(rest)  # noqa: ASYNC110 - a debounce waits for a pause, not for an event
+                while (rest := min(self._changed_at + SAVE_AFTER, began + SAVE_WITHIN) - monotonic()) > 0:  # noqa: ASYNC110
+                    await asyncio.sleep(rest)
                 self._unsaved = False
                 try:
                     await settled(self.on_save())

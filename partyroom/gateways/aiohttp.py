@@ -91,6 +91,14 @@ class Socket:
             patience = DEAF_TIMEOUT if self._gateway.lobby.closing else CLOSE_TIMEOUT
             asyncio.get_running_loop().call_later(patience, self._give_up)
 
+    def end(self) -> None:
+        """Send what is queued, close, and do not wait for ever for a peer that does not read."""
+        if self._out:
+            self.flush()
+        self._wire.close()
+        if self._wire.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._wire.abort)
+
     def _give_up(self) -> None:
         if self._wire.get_write_buffer_size():
             self._wire.abort()
@@ -174,9 +182,7 @@ class Gateway:
             await self._visit(ws, socket, room, asked)
         finally:
             self._sockets.discard(socket)
-            if socket._out:
-                socket.flush()
-            wire.close()
+            socket.end()
         return ws
 
     async def _visit(self, ws: web.WebSocketResponse, socket: Socket, room: Room, asked: Request) -> None:
@@ -317,7 +323,9 @@ class Server:
         self._handshake = handshake
         self._gateway = Gateway(lobby, **options)  # type: ignore[arg-type]
         self._silent: set[asyncio.Protocol] = set()
-        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None), handle_signals=False)
+        app = web.Application()
+        app.router.add_route("*", "/{_:.*}", self._handle)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
         self._listener: asyncio.Server | None = None
 
     @property

@@ -59,7 +59,7 @@ class Client:
     async def read(self) -> None:
         """Take in everything that has arrived."""
         await settle()
-        while self.socket.transport.frames:
+        while self.socket.transport.messages:
             data = self.socket.transport.take()
             assert isinstance(data, bytes)
             message = yjs.parse(data)
@@ -191,7 +191,7 @@ async def test_a_client_that_may_not_read_is_closed_with_4403_and_gets_nothing(l
         async with visit(lobby, PATH + "?mode=none") as stranger:
             assert stranger.transport.ended is not None
             assert stranger.transport.ended.code == 4403
-            assert not stranger.transport.frames
+            assert not stranger.transport.messages
 
 
 async def test_promise_11_a_newcomer_sees_everyone_and_an_abrupt_leaver_goes_at_once(lobby: Lobby) -> None:
@@ -324,7 +324,7 @@ async def test_y_partyservers_custom_messages_reach_the_party_and_come_back(lobb
             self.send_custom_message(connection, message.upper())
 
     async with Lobby({"notes": Custom}) as lobby, visit(lobby, PATH) as ada:
-        ada.transport.frames.clear()
+        ada.transport.messages.clear()
         await ada.send("__YPS:hello")
         assert await ada.receive() == "__YPS:HELLO"
 

@@ -140,7 +140,7 @@ add('xml', recorded(make(31), doc => {
   fragment.insert(0, [paragraph, new Y.XmlElement('hr')])
   paragraph.insert(0, [text])
   text.format(0, 4, { strong: {} })
-  fragment.insert(2, [new Y.XmlHook('hook'), new Y.XmlFragment()])
+  fragment.insert(2, [new Y.XmlFragment()])
   fragment.delete(1, 1)
 }))
 

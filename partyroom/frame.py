@@ -65,6 +65,9 @@ class Frame:
 
 def _encoded(message: str | bytes) -> bytes:
     if isinstance(message, str):
-        payload = message.encode()
+        try:
+            payload = message.encode()
+        except UnicodeEncodeError:  # half a surrogate pair: U+FFFD, as a browser's WebSocket.send() makes of it
+            payload = message.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
         return header(TEXT, len(payload)) + payload
     return header(BINARY, len(message)) + message

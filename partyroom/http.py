@@ -156,9 +156,12 @@ class Response:
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Pairs = ()) -> Response:
         """``value`` as JSON; raises ``TypeError`` or ``ValueError`` for what JSON cannot say (NaN included)."""
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        made = Headers(headers)
+        if "content-type" not in made:
+            made = Headers((*made.pairs(), ("content-type", "application/json")))
         body = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return cls(body, status, Headers((*pairs, ("content-type", "application/json"))))
+        # Half a surrogate pair, which UTF-8 cannot say, is escaped: \ud800 is what JSON.stringify makes of it.
+        return cls(body.encode(errors="backslashreplace"), status, made)
 
     def with_headers(self, headers: Pairs) -> Response:
         """A copy in which ``headers`` replace those of the same name."""
@@ -195,8 +198,11 @@ def origin_allowed(request: Request, allowed: Iterable[str]) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return True
-    parts = urlsplit(origin.lower())
-    if parts.netloc and parts.netloc == request.host.lower():
+    try:
+        host = urlsplit(origin.lower()).netloc
+    except ValueError:  # no URL at all
+        host = ""
+    if host and host == request.host.lower():
         return True
     return any(_matches(origin.lower(), pattern.lower().rstrip("/")) for pattern in allowed)
 

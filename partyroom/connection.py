@@ -137,7 +137,7 @@ class Connection:
     @state.setter
     def state(self, value: Any) -> None:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        size = len(text.encode())
+        size = len(text.encode(errors="backslashreplace"))  # JSON may hold half a surrogate pair
         if size > self._limits.state:
             raise LimitError(f"connection state is {size} bytes as JSON, over the limit of {self._limits.state}")
         self._state = text

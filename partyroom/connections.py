@@ -64,7 +64,7 @@ class Connections:
         """Say something to everyone but those in ``without`` (connections or ids)."""
         if not self.unsaid:
             self._tick.at_end(self.hand_on)
-        self.unsaid.append((frame, without))
+        self.unsaid.append((frame, tuple(without)))  # its owner may change it before the tick ends
 
     def hand_on(self) -> None:
         """Hand what is unsaid to the connections, in order."""

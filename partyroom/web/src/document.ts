@@ -52,6 +52,11 @@ export function openDocument(options: DocumentOptions): DocumentRoom {
     yieldColor(options.me, doc.clientID, others);
   };
   provider.awareness.on("change", people);
+  // To be seen again by those who were cut off as well: they forget us then, but not our clock, and take only what is
+  // newer (y-protocols, applyAwarenessUpdate). Without this they would wait up to 15 s for our next sign of life.
+  provider.on("status", ({ status }) => {
+    if (status === "connected") provider.awareness.setLocalState(provider.awareness.getLocalState());
+  });
 
   return {
     close() {

@@ -5,6 +5,9 @@ batch was being written make up the next: a hundred writes in a hook cost one co
 between them happen all or none. Awaiting a write means that it is on disk. A store that fails is tried again with
 growing pauses until it works or the room is stopped by force; meanwhile those who await go on waiting, so nothing is
 ever acknowledged that is not stored.
+
+A write that nobody awaits may wait for company, ``LINGER`` seconds at most: a commit costs the disk as much for one small
+write as for a hundred.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ __all__ = ["Storage", "Transaction", "Write", "decode", "encode"]
 log = logging.getLogger("partyroom.storage")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+LINGER = 0.05
 
 
 def encode(value: Any) -> bytes:
@@ -65,12 +69,14 @@ class Overlay:
 class Write:
     """What a write returns: await it to know that the write is on disk, or drop it and go on."""
 
-    __slots__ = ("_done",)
+    __slots__ = ("_done", "_hurry")
 
-    def __init__(self, done: asyncio.Future[None]) -> None:
+    def __init__(self, done: asyncio.Future[None], hurry: Callable[[], None]) -> None:
         self._done = done
+        self._hurry = hurry
 
     def __await__(self) -> Generator[Any, None, None]:
+        self._hurry()
         return asyncio.shield(self._done).__await__()
 
     def add_done_callback(self, callback: Callable[[asyncio.Future[None]], object]) -> None:
@@ -102,6 +108,7 @@ class Storage:
         self._waiting = Overlay()
         self._writing = Overlay()
         self._writer: asyncio.Task[None] | None = None
+        self._linger: asyncio.TimerHandle | None = None
         self._transactions = asyncio.Lock()
         self._lost: StoreError | None = None
         self.failing = False
@@ -221,6 +228,7 @@ class Storage:
     async def flush(self) -> None:
         """Wait until everything written so far is on disk."""
         while (done := self._waiting.done or self._writing.done) is not None:
+            self._hurry()
             await asyncio.shield(done)
 
     @property
@@ -231,6 +239,9 @@ class Storage:
     def abandon(self, error: StoreError) -> None:
         """Give up on what is not written; those who await it get ``error``."""
         self._lost = error
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
         if self._writer is not None:
             self._writer.cancel()
         for overlay in (self._writing, self._waiting):
@@ -244,11 +255,22 @@ class Storage:
             raise self._lost
         waiting = self._waiting
         if waiting.done is None:
-            waiting.done = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            waiting.done = loop.create_future()
             if self._writer is None:
-                self._writer = asyncio.create_task(self._write(), name=f"storage of {self._address}")
+                self._linger = loop.call_later(LINGER, self._begin)
         waiting.values.update(values)
-        return Write(waiting.done)
+        return Write(waiting.done, self._hurry)
+
+    def _hurry(self) -> None:
+        """Somebody waits for what waits."""
+        if self._linger is not None:
+            self._linger.cancel()
+            self._begin()
+
+    def _begin(self) -> None:
+        self._linger = None
+        self._writer = asyncio.create_task(self._write(), name=f"storage of {self._address}")
 
     async def _write(self) -> None:
         """Write batch after batch until nothing waits; there is at most one such task."""

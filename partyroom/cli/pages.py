@@ -5,8 +5,10 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from ..documents.party import DocumentParty
 from ..http import Request, Response
 from ..web import answer
+from .readymade import Chat
 
 if TYPE_CHECKING:
     from ..lobby import Lobby
@@ -54,6 +56,7 @@ class Pages:
 
 
 def _kind(party: type) -> str:
-    from ..documents.party import DocumentParty
-
-    return "document" if issubclass(party, DocumentParty) else "plain"
+    """What the page can open in it: a Chat of a user's own may speak anything, ours it knows."""
+    if issubclass(party, DocumentParty):
+        return "document"
+    return "chat" if issubclass(party, Chat) else "plain"

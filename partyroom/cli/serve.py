@@ -24,6 +24,7 @@ from ..gateways.aiohttp import Server
 from ..lobby import Lobby
 from ..stores.sqlite import SQLiteStore
 from .pages import LOOPBACK, Pages
+from .readymade import PARTIES
 from .target import TargetError, load
 
 __all__ = ["serve"]
@@ -85,8 +86,6 @@ def _lobby(target: str | None, host: str, data: Path, origins: tuple[str, ...], 
     pages = Pages(listed=host in LOOPBACK)
     store = SQLiteStore(data / "partyroom.db")
     if target is None:
-        from .readymade import PARTIES
-
         lobby = Lobby(PARTIES, store=store, origins=origins, cors=cors, pages=pages)
     else:
         lobby = load(target, store, origins=origins, cors=cors, pages=pages)

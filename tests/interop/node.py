@@ -107,10 +107,14 @@ class NodeClient:
                 async with self._news:
                     self._events[message["event"]].append(message)
                     self._news.notify_all()
-            elif "error" in message:
-                self._answers.pop(message["call"]).set_exception(NodeError(message["error"]))
+                continue
+            answer = self._answers.pop(message["call"])
+            if answer.cancelled():  # the test has given up on it
+                continue
+            if "error" in message:
+                answer.set_exception(NodeError(message["error"]))
             else:
-                self._answers.pop(message["call"]).set_result(message["value"])
+                answer.set_result(message["value"])
 
     async def _end(self) -> None:
         assert self._process.stdin is not None

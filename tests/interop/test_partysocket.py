@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -198,30 +197,30 @@ async def test_without_cors_no_other_page_may_read_an_answer(server: Server, roo
     assert not [name for name in answer["headers"] if name.startswith("access-control-")]
 
 
-class TestWithCors:
-    """A lobby with ``cors=True`` answers pages of every origin."""
+@pytest.fixture(scope="module")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A lobby with ``cors=True``, which answers pages of every origin."""
+    opened = Server(tmp_path_factory.mktemp("cors") / "data", "open_parties.py")
+    opened.start()
+    yield opened
+    opened.stop()
 
-    @pytest.fixture(scope="class")
-    def server(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-        opened = Server(Path(tmp_path_factory.mktemp("cors")) / "data", "open_parties.py")
-        opened.start()
-        yield opened
-        opened.stop()
 
-    async def test_another_page_may_read_an_answer(self, server: Server, room: str, socket: NodeClient) -> None:
-        options = {"host": server.host, "party": "echo", "room": room}
-        answer = await socket.call("fetch", options=options, init={"headers": PAGE})
-        assert answer["status"] == 200
-        assert answer["headers"]["access-control-allow-origin"] in ("*", PAGE["origin"])
+async def test_with_cors_another_page_may_read_an_answer(open_server: Server, room: str, socket: NodeClient) -> None:
+    options = {"host": open_server.host, "party": "echo", "room": room}
+    answer = await socket.call("fetch", options=options, init={"headers": PAGE})
+    assert answer["status"] == 200
+    assert answer["headers"]["access-control-allow-origin"] in ("*", PAGE["origin"])
 
-    async def test_a_preflight_is_answered_without_waking_the_party(
-        self, server: Server, room: str, socket: NodeClient
-    ) -> None:
-        asked = {"access-control-request-method": "PUT", "access-control-request-headers": "content-type, x-token"}
-        options = {"host": server.host, "party": "echo", "room": room}
-        answer = await socket.call("fetch", options=options, init={"method": "OPTIONS", "headers": PAGE | asked})
-        assert answer["status"] in (200, 204)
-        assert answer["body"] == ""
-        assert answer["headers"]["access-control-allow-origin"] in ("*", PAGE["origin"])
-        assert answer["headers"]["access-control-allow-headers"]
-        assert "POST" in answer["headers"]["access-control-allow-methods"]
+
+async def test_with_cors_a_preflight_is_answered_without_asking_the_party(
+    open_server: Server, room: str, socket: NodeClient
+) -> None:
+    asked = {"access-control-request-method": "PUT", "access-control-request-headers": "content-type, x-token"}
+    options = {"host": open_server.host, "party": "echo", "room": room}
+    answer = await socket.call("fetch", options=options, init={"method": "OPTIONS", "headers": PAGE | asked})
+    assert answer["status"] in (200, 204)
+    assert answer["body"] == ""
+    assert answer["headers"]["access-control-allow-origin"] in ("*", PAGE["origin"])
+    assert answer["headers"]["access-control-allow-headers"]
+    assert "POST" in answer["headers"]["access-control-allow-methods"]

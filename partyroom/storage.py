@@ -6,8 +6,8 @@ between them happen all or none. Awaiting a write means that it is on disk. A st
 growing pauses until it works or the room is stopped by force; meanwhile those who await go on waiting, so nothing is
 ever acknowledged that is not stored.
 
-A write that nobody awaits may wait for company, ``LINGER`` seconds at most: a commit costs the disk as much for one small
-write as for a hundred.
+A write that nobody awaits may wait for company, ``LINGER`` seconds at most: a commit costs the disk as much for one
+small write as for a hundred.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ def encode(value: Any) -> bytes:
     """A value as it is stored: ``b`` and the bytes, or ``j`` and JSON. Raises ``TypeError`` for anything else."""
     if isinstance(value, (bytes, bytearray, memoryview)):
         return b"b" + bytes(value)
-    return b"j" + json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return b"j" + text.encode(errors="backslashreplace")  # JSON may hold half a surrogate pair, as \ud800
 
 
 def decode(stored: bytes) -> Any:
@@ -298,7 +299,7 @@ class Storage:
                 await self._store.apply(self._address, batch, fence=self._fence)
             except (Fenced, StoreClosed):
                 raise
-            except StoreError as error:
+            except Exception as error:  # a StoreError, or a bug of the store's: neither may lose what was written
                 self.failing = True
                 log.error("%s: could not write, trying again in %.1f s: %s", self._address, pause, error)
                 await asyncio.sleep(pause)

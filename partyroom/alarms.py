@@ -41,6 +41,8 @@ class Alarms:
         self._when: dict[Address, float] = {}
         self._heap: list[tuple[float, Address]] = []
         self._failures: dict[Address, int] = {}
+        self._following: dict[Address, float] = {}
+        """What a handler that then failed had set for later: it stands when the handler is tried again."""
         self._timer: Timer | None = None
         self._timer_at = float("inf")
         self._ringing: dict[Address, asyncio.Task[None]] = {}
@@ -59,6 +61,7 @@ class Alarms:
     def set(self, address: Address, when: float | None) -> None:
         """Set or (``None``) delete a room's alarm; the caller writes it to the room's storage."""
         self._failures.pop(address, None)
+        self._following.pop(address, None)
         self._schedule(address, when)
 
     def busy(self, address: Address) -> bool:
@@ -81,6 +84,9 @@ class Alarms:
             return
         self._when[address] = when
         heapq.heappush(self._heap, (when, address))
+        if len(self._heap) > 2 * len(self._when) + 64:  # alarms that are moved again and again leave entries behind
+            self._heap[:] = [(when, address) for address, when in self._when.items()]
+            heapq.heapify(self._heap)
         self._arm()
 
     def _arm(self) -> None:
@@ -110,12 +116,18 @@ class Alarms:
                 continue
             del self._when[address]
             self._ringing[address] = asyncio.create_task(self._run(address), name=f"alarm of {address}")
+            if (following := self._following.pop(address, None)) is not None:
+                self._schedule(address, following)
         self._arm()
 
     async def _run(self, address: Address) -> None:
         try:
             await self._ring(address)
             self._failures.pop(address, None)
+        except asyncio.CancelledError as error:
+            if self._closed:
+                raise
+            await self._failed(address, error)  # the handler awaited something that had been cancelled
         except Exception as error:
             await self._failed(address, error)
         finally:
@@ -124,16 +136,19 @@ class Alarms:
                 self._schedule(address, when)
             self._arm()
 
-    async def _failed(self, address: Address, error: Exception) -> None:
+    async def _failed(self, address: Address, error: BaseException) -> None:
         failures = self._failures.get(address, 0) + 1
         if failures <= RETRIES:
             pause = FIRST_RETRY * 2 ** (failures - 1)
-            log.warning("%s: its alarm failed (%s), trying again in %.0f s", address, error, pause)
+            log.warning("%s: its alarm failed (%r), trying again in %.0f s", address, error, pause)
             retry_at = self._clock.now() + pause
-            self._schedule(address, min(retry_at, self._when.get(address, retry_at)))
+            following = self._when.get(address, retry_at)
+            self._schedule(address, min(retry_at, following))
+            if following > retry_at:
+                self._following[address] = following
             self._failures[address] = failures
             return
-        log.error("%s: its alarm failed %d times and is given up: %s", address, failures, error)
+        log.error("%s: its alarm failed %d times and is given up: %r", address, failures, error)
         self._failures.pop(address, None)
         if address not in self._when:
             await self._give_up(address)

@@ -110,8 +110,8 @@ class Life:
             if self._started is None:
                 self.phase = Phase.STARTING
                 self._started = asyncio.create_task(self._start(), name=f"{self._room.address}: on_start")
-            # Shielded: a visitor who hangs up while waiting does not stop the start for the others.
-            await asyncio.shield(self._started)
+            # Not awaited itself: a visitor who hangs up does not stop the start, nor a stopped start cancel a visitor.
+            await asyncio.wait([self._started])
         return self.party
 
     async def _start(self) -> None:
@@ -120,14 +120,16 @@ class Life:
             party = self._room.make_party()
             async with asyncio.timeout(self._room.limits.start):
                 await settled(party.on_start())
-        except Exception as error:
+        except BaseException as error:  # also a panic of an extension, or what on_start awaited was cancelled
             log.error("%s: on_start failed", self._room.address, exc_info=error)
-            self.phase = Phase.STOPPING
-            self.in_background(self._stop(CloseCode.TRY_AGAIN_LATER, "the room could not start"))
+            if not self.over:
+                self.phase = Phase.STOPPING
+                self.in_background(self._stop(CloseCode.TRY_AGAIN_LATER, "the room could not start"))
         else:
-            self.party = party
-            self.phase = Phase.LIVE
-            self.touch()
+            if not self.over:  # else the room has stopped without waiting for it
+                self.party = party
+                self.phase = Phase.LIVE
+                self.touch()
         finally:
             self._started = None
 
@@ -179,7 +181,7 @@ class Life:
         if self.over or not self._may_leave:
             return
         remaining = self._last_active + self._room.limits.idle - self._clock.now()
-        if self._working or self._room.busy or remaining > 0:
+        if self._working or self._started is not None or self._room.busy or remaining > 0:
             self._idle_timer = self._clock.call_later(max(remaining, BUSY_CHECK), self._check_idle)
         elif self._room.occupied:
             self._sleep()

@@ -16,6 +16,7 @@ import json
 import logging
 from collections.abc import Awaitable, Collection, Coroutine, Generator, Mapping
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
@@ -63,8 +64,8 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = ("__weakref__", "_alarms", "_clock", "_connections", "_owner", "_party_class", "_tasks", "address",
-                 "env", "life", "limits", "parties", "storage")  # fmt: skip
+    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_owner", "_party_class", "_tasks",
+                 "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Room:
         self._clock = clock
         self._owner = owner
         self._connections = Connections(tick)
+        self._arriving = 0
         self._tasks: set[asyncio.Task[Any]] = set()
         self.life = Life(self, clock, hibernate=party_class.hibernate)
         """Starts and stops the party."""
@@ -137,8 +139,12 @@ class Room:
             if when.tzinfo is None:
                 raise ValueError("an alarm's datetime needs a time zone: datetime.now(timezone.utc) + ...")
             when = when.timestamp()
-        self._alarms.set(self.address, float(when))
-        return self.storage.set_alarm(float(when))
+        when = float(when)
+        if not isfinite(when):
+            raise ValueError(f"an alarm needs a time, not {when}")
+        write = self.storage.set_alarm(when)
+        self._alarms.set(self.address, when)
+        return write
 
     def get_alarm(self) -> float | None:
         """When the alarm is due (seconds since the epoch); ``None`` without one, also while it rings."""
@@ -146,8 +152,9 @@ class Room:
 
     def delete_alarm(self) -> Write:
         """Have no alarm."""
+        write = self.storage.set_alarm(None)
         self._alarms.set(self.address, None)
-        return self.storage.set_alarm(None)
+        return write
 
     def spawn(self, coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
         """Run ``coroutine`` in the background; the room stays while it runs and cancels it when it stops."""
@@ -185,10 +192,16 @@ class Room:
         return connection
 
     async def _admit(self, connection: Connection) -> None:
+        # Whoever waits for on_start holds a socket already, so the caps on connections count them.
+        self._arriving += 1
+        self._owner.connected += 1
         try:
             party = await self.life.ready()
             connection.tags = await self._tags(party, connection)
+            if self.life.over:
+                raise RoomStopped(f"{self.address} has stopped")  # and has told all who were in it
             self._settle_duplicate(connection)
+            self._connections.add(connection)
         except RoomStopped:
             connection.close(CloseCode.TRY_AGAIN_LATER, "the room could not start")
             raise
@@ -199,8 +212,10 @@ class Room:
             self._log_failure("tags", error, connection)
             connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
             raise RoomStopped(f"{self.address}: tags() failed") from error
-        self._connections.add(connection)
-        self._owner.connected += 1
+        finally:
+            self._arriving -= 1
+            if connection not in self._connections:
+                self._owner.connected -= 1
 
     def receive(self, connection: Connection, message: str | bytes) -> Awaitable[None]:
         """Handle a client's message. Await the result before reading the next; it is ``DONE`` if nothing is left to do.
@@ -255,7 +270,9 @@ class Room:
                 return response
             except RoomStopped:
                 return Response("The room could not start\n", 500)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if _cancelled(error):
+                    raise
                 self._log_failure("on_request", error)
                 return Response("Internal server error\n", 500)
 
@@ -294,8 +311,8 @@ class Room:
         older.close(CloseCode.CONFLICT, "this id has connected again")
 
     def __len__(self) -> int:
-        """How many connections there are, closing ones included."""
-        return len(self._connections)
+        """How many connections there are, arriving and closing ones included."""
+        return self._arriving + len(self._connections)
 
     # -- hooks and their failures ------------------------------------------------------------------------------------
 
@@ -316,10 +333,12 @@ class Room:
         with self.life.work():
             try:
                 await result
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
+                if _cancelled(error):
+                    raise
                 await self._failed_connection(connection, hook, error)
 
-    async def _failed_connection(self, connection: Connection, hook: str, error: Exception) -> None:
+    async def _failed_connection(self, connection: Connection, hook: str, error: BaseException) -> None:
         if isinstance(error, ProtocolError):
             log.warning("%s: %r broke the protocol: %s", self.address, connection, error.reason)
             code, reason = error.code, error.reason.encode()[:120].decode(errors="ignore")
@@ -373,9 +392,11 @@ class Room:
         for connection in self._connections:
             connection.close(code, reason)
         await self._within(deadline, "its connections", self.life.until_quiet())
+        leaving = []
         for connection in self._connections:
             connection.abort("the room has stopped")
-            await self._within(deadline, "on_close", self.leave(connection, CloseCode.ABNORMAL))
+            leaving.append(self.leave(connection, CloseCode.ABNORMAL))
+        await self._within(deadline, "on_close", asyncio.gather(*leaving))
         await self._within(deadline, "on_stop", self.life.stop_party())
         await self._within(deadline, "its last flush", self.storage.flush())
 
@@ -383,20 +404,30 @@ class Room:
         """The room has left memory."""
         if self.storage.dirty:
             log.error("%s: stopped with unwritten changes", self.address)
-            self.storage.abandon(StoreError(f"{self.address} stopped before its last writes were on disk"))
+        # A hook that was cut off may still run: it must not write into the next room of this address.
+        self.storage.abandon(StoreError(f"{self.address} has stopped: what it had not written is lost"))
         self._owner.forget(self)
 
     async def _within(self, deadline: float, what: str, work: Awaitable[Any]) -> None:
-        """Give ``work`` until ``deadline``, but a second at least; what it raises is logged."""
-        try:
-            async with asyncio.timeout_at(max(deadline, asyncio.get_running_loop().time() + 1.0)):
-                await work
-        except TimeoutError:
+        """Give ``work`` until ``deadline``, but a second at least; what it raises is logged.
+
+        It is left alone then: awaited, a hook that swallows its cancellation would keep the room for ever.
+        """
+        task = asyncio.ensure_future(work)
+        await asyncio.wait([task], timeout=max(1.0, deadline - asyncio.get_running_loop().time()))
+        if not task.done():
             log.error("%s: %s did not end in time while the room stopped", self.address, what)
-        except Exception as error:
+            task.cancel()
+        elif not task.cancelled() and (error := task.exception()) is not None:
             self._log_failure(what, error)
 
     async def _cancel_tasks(self) -> None:
         for task in (tasks := list(self._tasks)):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _cancelled(error: BaseException) -> bool:
+    """Whether the running task is being cancelled; else a hook awaited something that was, and has failed."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

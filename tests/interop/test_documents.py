@@ -66,13 +66,15 @@ async def converged(*clients: NodeClient, timeout: float = 15) -> dict[str, Any]
 
 async def test_two_clients_edit_at_once_and_converge(family: str, server: Server, room: str, join: Join) -> None:
     ann, bob = await asyncio.gather(*(join(family, server, room, name) for name in ("ann", "bob")))
-    await asyncio.gather(*(ann.call("insert", index=0, text=f"ann {n}. ") for n in range(20)))
-    await asyncio.gather(*(bob.call("insert", index=0, text=f"bob {n} 🎉. ") for n in range(20)))
-    await bob.call("delete", index=0, length=4)
-    await ann.until(lambda seen: "bob 0" in seen["text"])
+    by_ann = [ann.call("insert", index=0, text=f"ann {n}. ") for n in range(20)]
+    by_bob = [bob.call("insert", index=0, text=f"bob {n} 🎉. ") for n in range(20)]
+    await asyncio.gather(*by_ann, *by_bob)
+    await ann.until(lambda seen: "bob 19" in seen["text"])
     await bob.until(lambda seen: "ann 19" in seen["text"])
     agreed = await converged(ann, bob)
-    assert all(f"ann {n}. " in agreed["text"] for n in range(20))
+    assert all(f"ann {n}. " in agreed["text"] and f"bob {n} 🎉. " in agreed["text"] for n in range(20))
+    await bob.call("delete", index=0, length=agreed["length"])
+    await ann.until(lambda seen: seen["text"] == "")
 
 
 async def test_edits_made_offline_by_both_merge_on_joining(family: str, server: Server, room: str, join: Join) -> None:

@@ -52,9 +52,11 @@ class Tick:
     A call may ask for more; those are made in the same run.
     """
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "ending")
 
     def __init__(self) -> None:
+        self.ending = False
+        """Whether the calls are being made now."""
         self._calls: list[Callable[[], object]] = []
 
     def at_end(self, call: Callable[[], object]) -> None:
@@ -64,9 +66,11 @@ class Tick:
         self._calls.append(call)
 
     def _run(self) -> None:
+        self.ending = True
         for call in self._calls:  # grows while it runs
             try:
                 call()
             except Exception:  # a bug of ours; it must not silence the other clients
                 log.exception("a call at the end of a loop tick failed")
         self._calls = []
+        self.ending = False

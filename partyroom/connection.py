@@ -37,9 +37,11 @@ class Connection:
         "_bytes_left",
         "_frames_left",
         "_limits",
+        "_most_waiting",
         "_refilled_at",
         "_state",
         "_transport",
+        "_write",
         "close_code",
         "close_reason",
         "closed",
@@ -60,6 +62,8 @@ class Connection:
         self.company: Connections | None = None
         """The connections of its room, once it is among them."""
         self._transport = transport
+        self._write = transport.write
+        self._most_waiting = limits.buffer
         self._limits = limits
         self._state: str = "null"
         self._refilled_at = monotonic()
@@ -88,13 +92,8 @@ class Connection:
 
     def deliver(self, frame: Frame) -> None:
         """Hand a frame to the transport, unless the client is gone or too slow to be waited for."""
-        if self.closed:
-            return
-        transport = self._transport
-        if transport.buffered > self._limits.buffer:
+        if not self.closed and self._write(frame) > self._most_waiting:
             self.abort("too slow: its buffer is full")
-            return
-        transport.write(frame)
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Say goodbye, after all that was sent before; ``on_close`` follows when the socket has ended.

@@ -72,10 +72,11 @@ class Connections:
         if not unsaid:
             return
         self.unsaid = []
-        whole = unsaid[0][0] if len(unsaid) == 1 else Frame.joined([frame for frame, _ in unsaid])
+        whole = Frame.joined([frame for frame, _ in unsaid])
         left_out = {one for _, without in unsaid for one in without}
+        by_id = any(isinstance(one, str) for one in left_out)
         for connection in self._everyone:
-            if connection not in left_out and connection.id not in left_out:
+            if connection not in left_out and not (by_id and connection.id in left_out):
                 connection.deliver(whole)
                 continue
             theirs = [f for f, without in unsaid if connection not in without and connection.id not in without]

@@ -28,10 +28,12 @@ def control(opcode: int, payload: bytes = b"") -> bytes:
 class Frame:
     """One message, or several in a row; ``wire`` is made on first use and shared by all who receive it."""
 
-    __slots__ = ("_wire", "messages")
+    __slots__ = ("messages", "wire")
 
     messages: tuple[str | bytes, ...]
     """The messages, each text (``str``) or binary (``bytes``)."""
+    wire: bytes
+    """The frames as they go onto a server-side WebSocket: unfragmented, unmasked, uncompressed."""
 
     def __init__(self, message: str | bytes | bytearray | memoryview) -> None:
         if isinstance(message, (bytearray, memoryview)):
@@ -39,7 +41,6 @@ class Frame:
         elif not isinstance(message, (str, bytes)):
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}: send_json() takes other values")
         self.messages = (message,)
-        self._wire: bytes | None = None
 
     @classmethod
     def joined(cls, frames: Sequence[Frame]) -> Frame:
@@ -48,15 +49,14 @@ class Frame:
             return frames[0]
         made = cls.__new__(cls)
         made.messages = tuple(message for frame in frames for message in frame.messages)
-        made._wire = b"".join([frame.wire for frame in frames])
+        made.wire = b"".join([frame.wire for frame in frames])
         return made
 
-    @property
-    def wire(self) -> bytes:
-        """The frames as they go onto a server-side WebSocket: unfragmented, unmasked, uncompressed."""
-        wire = self._wire
-        if wire is None:
-            wire = self._wire = b"".join([_encoded(message) for message in self.messages])
+    def __getattr__(self, name: str) -> bytes:
+        # Only while ``wire`` has no value: a hundred clients then read a plain attribute.
+        if name != "wire":
+            raise AttributeError(name)
+        self.wire = wire = b"".join([_encoded(message) for message in self.messages])
         return wire
 
     def __repr__(self) -> str:

@@ -29,12 +29,14 @@ class LocalTransport:
         self.changed = asyncio.Event()
         """Set whenever something was sent or the connection ended."""
 
-    def write(self, frame: Frame) -> None:
-        """Keep the messages of a frame."""
+    def write(self, frame: Frame) -> int:
+        """Keep the messages of a frame; returns the size of those that were kept already."""
+        waiting = self.buffered
         if self.ended is None:
             self.messages.extend(frame.messages)
             self.buffered += sum(map(len, frame.messages))
             self.changed.set()
+        return waiting
 
     def take(self) -> str | bytes:
         """The oldest message; raises ``IndexError`` when there is none."""

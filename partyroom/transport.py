@@ -16,13 +16,11 @@ class Transport(Protocol):
     peer dead ends its read loop, calls ``room.leave`` and ignores later writes.
     """
 
-    @property
-    def buffered(self) -> int:
-        """Bytes accepted by ``write`` that the operating system has not taken yet."""
-        ...
+    def write(self, frame: Frame) -> int:
+        """Queue ``frame``; it leaves in the order of the calls, at the latest when this loop tick ends.
 
-    def write(self, frame: Frame) -> None:
-        """Queue ``frame``; it leaves in the order of the calls, at the latest when this loop tick ends."""
+        Returns how many bytes were waiting already: written before, and not taken yet by the operating system.
+        """
         ...
 
     def close(self, code: int, reason: str) -> None:

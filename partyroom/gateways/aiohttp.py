@@ -46,10 +46,12 @@ BODY_TIMEOUT = 60.0
 class Socket:
     """One WebSocket of aiohttp as a Transport."""
 
-    __slots__ = ("_gateway", "_out", "_queued", "_wire", "closing", "heard", "pinged")
+    __slots__ = ("_flush", "_gateway", "_out", "_queued", "_tick", "_wire", "_wire_size", "_wire_write", "closing",
+                 "heard", "pinged")  # fmt: skip
 
     def __init__(self, gateway: Gateway, wire: asyncio.Transport) -> None:
         self._gateway = gateway
+        self._tick = gateway.lobby.tick
         self._wire = wire
         self._out: list[bytes] = []
         self._queued = 0
@@ -57,30 +59,35 @@ class Socket:
         self.heard = True
         """Whether anything has arrived since the last heartbeat."""
         self.pinged = False
+        # Bound once: these are called for every client at every broadcast.
+        self._wire_write = wire.write
+        self._wire_size = wire.get_write_buffer_size
+        self._flush = self.flush
 
-    @property
-    def buffered(self) -> int:
-        """Bytes that the operating system has not taken yet."""
-        return self._queued + self._wire.get_write_buffer_size()
-
-    def write(self, frame: Frame) -> None:
-        """Queue a message for the end of this loop tick."""
-        if not self.closing:
+    def write(self, frame: Frame) -> int:
+        """Write a message when this loop tick ends, which may be now; returns how many bytes were waiting before."""
+        if self.closing:
+            return 0
+        waiting = self._queued + self._wire_size()
+        if self._tick.ending and not self._out:
+            if not self._wire.is_closing():
+                self._wire_write(frame.wire)
+        else:
             self.queue(frame.wire)
+        return waiting
 
     def queue(self, wire: bytes) -> None:
-        """Queue a whole encoded frame for the end of this loop tick."""
-        out = self._out
-        if not out:
-            self._gateway.lobby.tick.at_end(self.flush)
-        out.append(wire)
+        """Queue encoded frames for the end of this loop tick."""
+        if not self._out:
+            self._tick.at_end(self._flush)
+        self._out.append(wire)
         self._queued += len(wire)
 
     def flush(self) -> None:
         """Hand what is queued to the event loop, in one write."""
         out, self._out, self._queued = self._out, [], 0
         if not self._wire.is_closing():
-            self._wire.write(out[0] if len(out) == 1 else b"".join(out))
+            self._wire_write(out[0] if len(out) == 1 else b"".join(out))
 
     def close(self, code: int, reason: str) -> None:
         """Queue a close frame and cut the connection if the peer does not answer it in time."""

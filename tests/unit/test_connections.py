@@ -22,9 +22,9 @@ class CountingTransport(MemoryTransport):
         super().__init__()
         self.writes = 0
 
-    def write(self, frame: Frame) -> None:
+    def write(self, frame: Frame) -> int:
         self.writes += 1
-        super().write(frame)
+        return super().write(frame)
 
 
 class Crowd:

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
+from .clock import Clock, LoopClock, Timer
 from .errors import Fenced, LimitError, StoreClosed, StoreError
 from .http import Address
 from .limits import DEFAULTS, Limits
@@ -98,18 +99,20 @@ class Storage:
         address: Address,
         limits: Limits = DEFAULTS,
         *,
+        clock: Clock | None = None,
         fence: int = 0,
         on_lost: Callable[[StoreError], object] | None = None,
     ) -> None:
         self._store = store
         self._address = address
         self._limits = limits
+        self._clock = clock or LoopClock()
         self._fence = fence
         self._on_lost = on_lost
         self._waiting = Overlay()
         self._writing = Overlay()
         self._writer: asyncio.Task[None] | None = None
-        self._linger: asyncio.TimerHandle | None = None
+        self._linger: Timer | None = None
         self._transactions = asyncio.Lock()
         self._lost: StoreError | None = None
         self.failing = False
@@ -256,10 +259,9 @@ class Storage:
             raise self._lost
         waiting = self._waiting
         if waiting.done is None:
-            loop = asyncio.get_running_loop()
-            waiting.done = loop.create_future()
+            waiting.done = asyncio.get_running_loop().create_future()
             if self._writer is None:
-                self._linger = loop.call_later(LINGER, self._begin)
+                self._linger = self._clock.call_later(LINGER, self._begin)
         waiting.values.update(values)
         return Write(waiting.done, self._hurry)
 

@@ -17,3 +17,6 @@ class Relay(Party):
 
 class Notes(DocumentParty):
     """A Yjs document with the defaults: journalled to SQLite, which ``@y/websocket-server`` does not do."""
+
+    def on_request(self, request: Request) -> Response:
+        return Response("here")

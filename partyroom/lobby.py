@@ -199,6 +199,8 @@ class Lobby:
 
     def _route(self, request: Request) -> tuple[type[Party], Request] | None:
         """The party class that a request addresses, and the request with its room filled in."""
+        if self.closing:
+            raise Refused(503, "This server is going away")
         try:
             split = split_path(request.path)
         except UnicodeDecodeError:
@@ -258,6 +260,7 @@ class Lobby:
             self.store if party_class.durable else MemoryStore(),
             address,
             limits,
+            clock=self._clock,
             fence=fence,
             on_lost=lambda error: self._lost(address),
         )

@@ -37,6 +37,9 @@ __all__ = ["DONE", "Owner", "Room"]
 
 log = logging.getLogger("partyroom.room")
 
+GRACE = 1.0
+"""Seconds that each step of stopping a room has at least, however long those before it took."""
+
 
 class Done:
     """An awaitable that has nothing to wait for; a gateway may test ``is DONE`` instead of awaiting it."""
@@ -409,12 +412,12 @@ class Room:
         self._owner.forget(self)
 
     async def _within(self, deadline: float, what: str, work: Awaitable[Any]) -> None:
-        """Give ``work`` until ``deadline``, but a second at least; what it raises is logged.
+        """Give ``work`` until ``deadline``, but ``GRACE`` at least; what it raises is logged.
 
         It is left alone then: awaited, a hook that swallows its cancellation would keep the room for ever.
         """
         task = asyncio.ensure_future(work)
-        await asyncio.wait([task], timeout=max(1.0, deadline - asyncio.get_running_loop().time()))
+        await asyncio.wait([task], timeout=max(GRACE, deadline - asyncio.get_running_loop().time()))
         if not task.done():
             log.error("%s: %s did not end in time while the room stopped", self.address, what)
             task.cancel()

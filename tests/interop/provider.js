@@ -40,6 +40,7 @@ drive({
     return { client: doc.clientID };
   },
   insert: ({ index, text }) => body.insert(index, text),
+  append: ({ text }) => body.insert(body.length, text),
   paste: ({ size }) => body.insert(0, "0123456789abcde\n".repeat(Math.ceil(size / 16)).slice(0, size)),
   delete: ({ index, length }) => body.delete(index, length),
   present: ({ name }) => provider.awareness.setLocalStateField("user", { name }),

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import aiohttp
 import pytest
 
 from tests.interop.conftest import StartClient
@@ -154,6 +155,29 @@ async def test_clients_come_back_after_a_restart_and_bring_what_they_wrote_meanw
         await client.call("present", name=name)
     for client in ann, bob:
         await client.until(lambda seen: seen["here"] == ["ann", "bob"])
+
+
+async def test_a_kill_in_the_middle_of_a_stream_of_edits_loses_nothing_that_was_on_disk(
+    family: str, own_server: Server, join: Join
+) -> None:
+    ann, bob = await join(family, own_server, "a", "ann"), await join(family, own_server, "a", "bob")
+    await asyncio.gather(*(ann.call("append", text=f"{n} ") for n in range(50)))
+    await bob.until(lambda seen: seen["text"].endswith(" 49 "))
+    async with aiohttp.request("GET", f"http://{own_server.host}/parties/notes/a") as answer:
+        assert await answer.text() == "on disk"
+
+    stream = asyncio.gather(*(ann.call("append", text=f"{n} ") for n in range(50, 500)))
+    await bob.until(lambda seen: " 60 " in seen["text"])
+    own_server.kill()
+    await stream
+    await ann.call("leave")  # or they would bring the server what it has lost
+    await bob.call("leave")
+    own_server.start()
+
+    carol = await join(family, own_server, "a", "carol")
+    kept = [int(number) for number in (await carol.call("snapshot"))["text"].split()]
+    assert kept == list(range(len(kept)))
+    assert len(kept) >= 50
 
 
 async def test_all_families_and_pycrdt_in_one_room_converge(server: Server, room: str, join: Join) -> None:

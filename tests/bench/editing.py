@@ -6,6 +6,7 @@ no server ever has to wait for a missing one. The updates are pycrdt's, the byte
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
 from random import Random
@@ -13,7 +14,7 @@ from time import perf_counter
 
 from pycrdt import Doc, Text, TransactionEvent
 
-from .load import Load, Scenario, Size, Window, opened, paced, until
+from .load import PATIENCE, Load, Scenario, Size, Window, opened, paced, until
 from .wire import BINARY, Client, connect, masked
 
 __all__ = ["DOCUMENTS"]
@@ -25,7 +26,9 @@ LETTERS = "etaoin shrdlu cmfwyp vbgkqj"
 BACKSPACES = 0.1
 WARM_UP_EDITS = 100
 FIRST_ID = 1_000  # two bytes as a varint, which `Editor.message` counts on
-UPDATE = b"\x00\x02"  # message sync, sync update (y-protocols/sync.js)
+STEP_1 = b"\x00\x00\x01\x00"  # message sync, step 1, with the state vector of an empty document (y-protocols/sync.js)
+STEP_2 = b"\x00\x01"  # message sync, step 2
+UPDATE = b"\x00\x02"  # message sync, update
 
 
 def varuint(number: int) -> bytes:
@@ -89,6 +92,8 @@ class Editor(Client):
         self.eager = False
         """Whether the next edit follows at once when the last one has come back."""
         self.latencies: list[float] = []
+        self.synced = asyncio.Event()
+        """Set when the server has answered: the document knows this editor."""
         self._sent: deque[float] = deque()
         self._mark = varuint(typist.client_id)
 
@@ -99,6 +104,8 @@ class Editor(Client):
 
     def message(self, data: bytes, start: int, end: int) -> None:
         if not data.startswith(UPDATE, start):
+            if data.startswith(STEP_2, start):
+                self.synced.set()
             return
         self.count += 1
         # 00 02, length, then "1 client, 1 struct" or "0 clients, 1 client with deletions", then the two-byte client id:
@@ -169,6 +176,10 @@ async def _editors(port: int) -> list[Editor]:
     base = base_text()
     path = "/parties/notes/bench"
     editors = await opened(connect(Editor(Typist(number, base)), port, path) for number in range(EDITORS))
+    for editor in editors:
+        editor.write(masked(BINARY, STEP_1))
+    for editor in editors:
+        await asyncio.wait_for(editor.synced.wait(), PATIENCE)
     editors[0].write(update_frame(base))
     await until(editors, len(editors))
     return editors

@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar
 
 from .wire import Client
 
-__all__ = ["Load", "Scenario", "Size", "Window", "opened", "paced", "until"]
+__all__ = ["PATIENCE", "QUICK", "Load", "Scenario", "Size", "Window", "acquainted", "opened", "paced", "until"]
 
 PATIENCE = 20.0
+"""Seconds to wait for what must come."""
 AT_ONCE = 50
 
 
@@ -95,6 +96,17 @@ async def until(clients: Sequence[Client], total: int) -> None:
         if perf_counter() > deadline:
             raise TimeoutError(f"{received} of {total} messages arrived in {PATIENCE:.0f} s")
         await asyncio.sleep(0.002)
+
+
+async def acquainted(clients: Sequence[Client], greet: Callable[[], None]) -> None:
+    """Call ``greet`` until every client has received something: a server may accept a socket before its room has it."""
+    deadline = perf_counter() + PATIENCE
+    while silent := sum(not client.count for client in clients):
+        if perf_counter() > deadline:
+            raise TimeoutError(f"{silent} of {len(clients)} clients have heard nothing in {PATIENCE:.0f} s")
+        greet()
+        await asyncio.sleep(0.1)
+    await asyncio.sleep(0.2)  # the last greetings are not to be counted later
 
 
 T = TypeVar("T")

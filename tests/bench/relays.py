@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter_ns
 
-from .load import Load, Scenario, Size, Window, opened, paced, until
+from .load import Load, Scenario, Size, Window, acquainted, opened, paced, until
 from .wire import TEXT, Client, connect, masked
 
 __all__ = ["RELAYS"]
@@ -126,7 +126,9 @@ def _receivers(count: int) -> list[Client]:
 async def _fan_out(port: int) -> tuple[list[Client], list[Client]]:
     path = "/parties/relay/bench"
     sender = await connect(Client(), port, path)
-    return [sender], await opened(connect(client, port, path) for client in _receivers(RECEIVERS))
+    receivers = await opened(connect(client, port, path) for client in _receivers(RECEIVERS))
+    await acquainted(receivers, lambda: sender.write(stamped()))
+    return [sender], receivers
 
 
 async def _paced(port: int, size: Size) -> Load:
@@ -141,6 +143,12 @@ async def _pairs(port: int, size: Size) -> Load:
     paths = [f"/parties/relay/pair-{n}" for n in range(ROOMS)]
     senders = await opened(connect(Client(), port, path) for path in paths)
     receivers = await opened(map(connect, _receivers(ROOMS), [port] * ROOMS, paths))
+
+    def greet() -> None:
+        for sender in senders:
+            sender.write(stamped())
+
+    await acquainted(receivers, greet)
     return Pairs(senders, receivers, count=int(ROOMS_PACE * size.seconds))
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+from partyroom.protocols.guard import check
 from partyroom.protocols.lib0 import Encoder, varuint
 
 VECTORS = Path(__file__).parent / "vectors" / "updates.json"
-NUMBERS = [0, 1, 2, 3, 5, 7, 10, 31, 63, 64, 127, 128, 255, 300, 16384, 2**21, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53 - 1]
+NUMBERS = [0, 1, 2, 3, 5, 7, 10, 31, 63, 64, 127, 128, 255, 300, 16384, 2**21]
+NUMBERS += [2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**53 - 1]
 TEXTS = ["", "a", "ab", "é", "😀", "a😀b", "\0", "x" * 40, "prosemirror", "t", "m", "a"]
 
 
@@ -40,8 +42,6 @@ def mutants(seed: int, count: int) -> Iterator[tuple[list[bytes], bytes]]:
 
 def clients_of(scene: list[bytes]) -> list[int]:
     """The client ids at the start of a scene's updates, roughly, so that what is made up meets what is there."""
-    from partyroom.protocols.guard import check
-
     found = {client for update in scene for client in check(update).clients}
     return [*sorted(found), 1, 2, 2**53 - 1]
 

@@ -27,6 +27,7 @@ from ..connection import Connection
 from ..errors import CloseCode, ProtocolError, Refused, RoomStopped, TooLarge
 from ..frame import CLOSE, PING, PONG, Frame, control
 from ..http import Headers, Query, Request, Response
+from ..limits import KIB
 from ..lobby import Admission, Lobby
 from ..room import DONE, Room
 from .aiohttp_direct import BEGUN, DirectSocket, open_socket
@@ -39,6 +40,8 @@ CLOSE_TIMEOUT = 5.0
 """Seconds that a peer has to answer a close frame, and to read what is queued before it."""
 DEAF_TIMEOUT = 1.0
 """The same, while the lobby closes."""
+MOST_PONGS = 64 * KIB
+"""Bytes waiting for a peer past which its pings are not answered."""
 BODY_TIMEOUT = 60.0
 """Seconds that a request's body may take to arrive."""
 
@@ -82,6 +85,11 @@ class Socket:
             self._tick.at_end(self._flush)
         self._out.append(wire)
         self._queued += len(wire)
+
+    def pong(self, payload: bytes) -> None:
+        """Answer a ping, unless so much is waiting that the peer cannot be reading."""
+        if self._queued + self._wire_size() < MOST_PONGS:
+            self.queue(control(PONG, payload))
 
     def flush(self) -> None:
         """Hand what is queued to the event loop, in one write."""
@@ -178,11 +186,14 @@ class Gateway:
         ws = open_socket(
             # What a client offers first is what it prefers; a browser fails the connection if none is chosen.
             protocols=[name.strip() for name in asked.headers.get("sec-websocket-protocol", "").split(",")][:1],
-            max_msg_size=room.limits.message,
+            max_msg_size=room.limits.message + 1,  # aiohttp refuses what is as large
             hear=socket.hear,
             direct=self._direct,
         )
-        await ws.prepare(request)
+        try:
+            await ws.prepare(request)
+        except ValueError as error:  # a key that is not ASCII, which aiohttp does not expect
+            raise web.HTTPBadRequest(text="The handshake is broken\n") from error
         self._sockets.add(socket)
         self._watch()
         try:
@@ -222,8 +233,9 @@ class Gateway:
                     await message.data
                 elif (result := room.receive(connection, message.data)) is not DONE:
                     await result
+                socket.heard = True  # nothing was read while the room took its time
             elif kind is WSMsgType.PING:
-                socket.queue(control(PONG, message.data))
+                socket.pong(message.data)
             elif _ends(message):
                 end.by(message)
                 if kind is WSMsgType.CLOSE:
@@ -270,6 +282,8 @@ async def _request(request: web.BaseRequest, most: int) -> Request:
                         raise TooLarge(f"A request body has at most {most} bytes here")
     except TimeoutError:
         raise Refused(408, "The request body took too long") from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise Refused(400, "The request body is broken") from None
     return Request(
         method=request.method,
         path=request.rel_url.raw_path,

@@ -105,7 +105,7 @@ def available() -> bool:
             return DONE
 
     try:
-        queue = DirectQueue(_FakeProtocol(), READ_LIMIT, loop=asyncio.new_event_loop())  # type: ignore[arg-type]
+        queue = DirectQueue(_FakeProtocol(), READ_LIMIT, loop=None)  # type: ignore[arg-type]
         queue.bind(FakeRoom(), None)  # type: ignore[arg-type]
         WebSocketReader(queue, 1000, False, True).feed_data(Frame("partyroom").wire)
     except Exception as error:

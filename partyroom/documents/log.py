@@ -38,21 +38,16 @@ class Log:
         """How many updates there are since the snapshot."""
         return self._next - self._first
 
-    async def load(self) -> list[bytes]:
-        """Everything stored, to be applied in order."""
-        rows = await self._storage.list("document/")
-        updates = []
-        for key, value in rows.items():
-            if key == SNAPSHOT:
-                self._snapshot_bytes = len(value)
-            elif key.startswith(UPDATE):
-                number = int(key.removeprefix(UPDATE))
-                if not self._update_bytes:
-                    self._first = number
-                self._next = number + 1
-                self._update_bytes += len(value)
-            updates.append(value)
-        return updates
+    async def load(self) -> tuple[bytes | None, list[bytes]]:
+        """The snapshot, if there is one, and the updates since, to be applied in order."""
+        snapshot: bytes | None = await self._storage.get(SNAPSHOT)
+        updates: dict[str, bytes] = await self._storage.list(UPDATE)
+        if updates:
+            self._first = int(next(iter(updates)).removeprefix(UPDATE))
+            self._next = int(next(reversed(updates)).removeprefix(UPDATE)) + 1
+        self._snapshot_bytes = len(snapshot or b"")
+        self._update_bytes = sum(map(len, updates.values()))
+        return snapshot, list(updates.values())
 
     def append(self, update: bytes) -> Write:
         """Keep an accepted update; awaiting the result means that it is on disk."""

@@ -95,7 +95,8 @@ class DocumentParty(Party):
 
     async def on_start(self) -> None:
         """Load the document."""
-        self._replica.load(await self._log.load())
+        snapshot, updates = await self._log.load()
+        self._replica.load(updates, snapshot=snapshot)
         self._replica.on_edit(self._edited_here)
         update = await settled(self.on_load())
         if update is not None and self._replica.apply(update):
@@ -166,6 +167,8 @@ class DocumentParty(Party):
                 self._present(self.awareness.apply(connection, update, identity))
             case yjs.SyncStep1(state_vector):
                 connection.send(yjs.sync_step2(self._replica.diff(state_vector)))
+                for update in self._replica.waiting:
+                    connection.send(yjs.update(update))
                 if connection in self._greeted:  # a re-sync; the first time our own step 1 is under way already
                     connection.send(yjs.sync_step1(self._replica.state_vector()))
                 self._greeted.add(connection)
@@ -205,9 +208,9 @@ class DocumentParty(Party):
             self.room.broadcast(yjs.awareness(change.update))
 
     def _compact(self, *, quiet: bool) -> None:
-        """Replace the log by a snapshot. Never while something is pending: a snapshot might not hold it."""
-        if self._log.worth_compacting(quiet=quiet) and not self._replica.pending:
-            self._log.compact(self._replica.snapshot())
+        """Replace the log by a snapshot, unless something waits for its predecessors: a snapshot does not hold that."""
+        if self._log.worth_compacting(quiet=quiet) and (snapshot := self._replica.compact()) is not None:
+            self._log.compact(snapshot)
 
     async def _save(self) -> None:
         """Call ``on_save`` when edits pause, until all is saved. A room that stops cancels this and saves at once."""

@@ -17,8 +17,10 @@ may say anything about anybody. This is a server's table, which knows the connec
     along), only an introduction by the same identity takes over. A y-websocket client without login has no identity:
     there any introduction succeeds, but an owner that was not dead after all gets its id back with its next word,
     for a real reconnect's old socket never says anything newer than the new one.
-5.  **A late echo does not raise the dead.** The clocks of those who left are remembered for a while. A client that
-    lost its connection comes back with the clock it had; its introduction is given a clock that the others will heed.
+5.  **Who comes back is seen at once.** A client that lost its connection returns with the clock it had, and the others
+    ignore a clock that they know, so an introduction is passed on with a clock that is newer than any before. Its
+    client hears of that and goes on from there; what it says meanwhile keeps its place after the introduction.
+6.  **A late echo does not raise the dead.** The clocks of those who left are remembered for a while.
 
 Nobody leaves for being idle: connections end presence, and clocks do not measure time. States are kept as the bytes
 that came, so that nothing is lost in passing them on. Malformed updates raise ``ProtocolError`` and change nothing.
@@ -67,9 +69,13 @@ class _Peer:
 
 @dataclass(slots=True)
 class _Entry:
-    """A client that is here; ``former`` is the connection that an anonymous introduction took it from."""
+    """A client that is here; ``former`` is the connection that an anonymous introduction took it from.
+
+    ``clock`` is the one that the others know, ``said`` the one that its owner said last, which may be behind (rule 5).
+    """
 
     clock: int
+    said: int
     state: bytes
     owner: _Peer
     former: _Peer | None = None
@@ -169,12 +175,12 @@ class Awareness:
         if state == _NULL or len(peer.ids) >= self._max_ids or len(self._entries) >= self._max_clients:
             return None
         left = self._left.get(client, -1)
-        if clock <= left:
-            if not introduction:
-                return None
-            line = line._replace(clock=left + 1)
+        if introduction:
+            line = line._replace(clock=max(clock, left) + 1)
+        elif clock <= left:
+            return None
         self._left.pop(client, None)
-        self._entries[client] = _Entry(line.clock, state, peer)
+        self._entries[client] = _Entry(line.clock, clock, state, peer)
         if peer.own is None:
             peer.own = client
         peer.ids.add(client)
@@ -188,18 +194,22 @@ class Awareness:
                 return None
             if introduction and _may_succeed(peer, entry, line):
                 self._hand_over(client, entry, peer, former=entry.owner)
+                line = line._replace(clock=max(clock, entry.clock) + 1)
+                entry.clock, entry.said, entry.state = line.clock, clock, state
+                return line
             elif entry.former is peer and clock > entry.clock:
                 self._hand_over(client, entry, peer, former=None)
             else:
                 return None
-        if state == _NULL:
-            if clock < entry.clock:
+        if clock <= entry.clock:
+            news = clock >= entry.said if state == _NULL else clock > entry.said
+            if not news or (clock == entry.clock and state == entry.state):  # our own clock, coming back to us
                 return None
+            line = line._replace(clock=entry.clock + 1)
+        if state == _NULL:
             self._leave(line)
             return line
-        if clock <= entry.clock:
-            return None
-        entry.clock, entry.state = clock, state
+        entry.clock, entry.said, entry.state = line.clock, clock, state
         return line
 
     def _hand_over(self, client: int, entry: _Entry, to: _Peer, former: _Peer | None) -> None:

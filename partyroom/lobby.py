@@ -154,7 +154,7 @@ class Lobby:
                 raise Refused(404, "Not found: rooms live at /parties/:party/:room")
             party_class, request = found
             if not origin_allowed(request, self.origins):
-                raise Refused(403, f"Origin {request.headers.get('origin')} is not allowed here")
+                raise Refused(403, f"Origin {request.headers.get('origin')!a} is not allowed here")
             if len(request.query.get("_pk", "")) > self.limits.connection_id:
                 raise Refused(400, f"A connection id has at most {self.limits.connection_id} characters")
             asked = await _ask(party_class, "on_before_connect", request)

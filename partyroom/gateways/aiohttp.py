@@ -21,6 +21,7 @@ from contextlib import suppress
 from struct import pack
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, hdrs, web
+from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from ..connection import Connection
@@ -42,6 +43,8 @@ DEAF_TIMEOUT = 1.0
 """The same, while the lobby closes."""
 MOST_PONGS = 64 * KIB
 """Bytes waiting for a peer past which its pings are not answered."""
+KEEP_ALIVE = 75.0
+"""Seconds that an HTTP connection may idle between requests."""
 BODY_TIMEOUT = 60.0
 """Seconds that a request's body may take to arrive."""
 
@@ -50,7 +53,7 @@ class Socket:
     """One WebSocket of aiohttp as a Transport."""
 
     __slots__ = ("_flush", "_gateway", "_out", "_queued", "_tick", "_wire", "_wire_size", "_wire_write", "closing",
-                 "heard", "pinged")  # fmt: skip
+                 "heard", "listening", "pinged")  # fmt: skip
 
     def __init__(self, gateway: Gateway, wire: asyncio.Transport) -> None:
         self._gateway = gateway
@@ -61,6 +64,8 @@ class Socket:
         self.closing = False
         self.heard = True
         """Whether anything has arrived since the last heartbeat."""
+        self.listening = False
+        """Whether what arrives is read; not while the room takes its time over a message."""
         self.pinged = False
         # Bound once: these are called for every client at every broadcast.
         self._wire_write = wire.write
@@ -130,9 +135,9 @@ class Socket:
         self.heard = True
 
     def beat(self) -> None:
-        """One heartbeat: ping a silent peer, and cut one that was silent after a ping."""
+        """One heartbeat: ping a silent peer, and cut one that was silent after a ping though we listened."""
         if not self.heard:
-            if self.pinged:
+            if self.pinged and self.listening:
                 self.abort()
                 return
             self.queue(control(PING))
@@ -225,7 +230,9 @@ class Gateway:
         while True:
             if queue is not None:
                 queue.bind(room, connection)
+            socket.listening = True
             message = await ws.receive()
+            socket.listening = False
             socket.heard = True
             kind = message.type
             if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
@@ -233,7 +240,6 @@ class Gateway:
                     await message.data
                 elif (result := room.receive(connection, message.data)) is not DONE:
                     await result
-                socket.heard = True  # nothing was read while the room took its time
             elif kind is WSMsgType.PING:
                 socket.pong(message.data)
             elif _ends(message):
@@ -346,7 +352,14 @@ class Server:
         self._silent: set[asyncio.Protocol] = set()
         app = web.Application()
         app.router.add_route("*", "/{_:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(
+            app,
+            access_log=None,
+            handle_signals=False,
+            logger=_http_log(),
+            keepalive_timeout=KEEP_ALIVE,
+            shutdown_timeout=DEAF_TIMEOUT,  # what runs still has outlasted the lobby's own bound
+        )
         self._listener: asyncio.Server | None = None
 
     @property
@@ -387,3 +400,17 @@ class Server:
             self._silent.discard(protocol)
             if protocol.transport is not None:
                 protocol.transport.abort()
+
+
+def _http_log() -> logging.Logger:
+    """Where aiohttp tells of bad HTTP: a line each, since a traceback of its parser says no more."""
+
+    def terse(record: logging.LogRecord) -> bool:
+        if record.exc_info and isinstance(record.exc_info[1], HttpProcessingError):
+            record.msg, record.args, record.exc_info = f"bad HTTP: {record.exc_info[1]!r}", (), None
+        return True
+
+    http_log = logging.getLogger("partyroom.aiohttp.http")
+    if not http_log.filters:
+        http_log.addFilter(terse)
+    return http_log

@@ -231,18 +231,18 @@ def _string(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """A bare length: of deleted content, or of a gap."""
+    """A bare length, of deleted content for one."""
     length, at = read_varuint(data, at)
     if length > MAX_CLOCK:
         raise _refusal(at, f"a length of {length}")
     return length, at
 
 
-def _collected(data: bytes, at: int) -> tuple[int, int]:
-    """The length of what has been garbage-collected, which is never 0: the engine divides by it."""
+def _span(data: bytes, at: int) -> tuple[int, int]:
+    """The length of a gap or of what has been garbage-collected, which is never 0: the engine panics at that."""
     length, at = _length(data, at)
     if length == 0:
-        raise _refusal(at, "nothing has been garbage-collected")
+        raise _refusal(at, "a span of nothing")
     return length, at
 
 
@@ -383,5 +383,5 @@ _CONTENT: Final[dict[int, Callable[[bytes, int], tuple[int, int]]]] = {
 }
 """What follows the neighbours and the parent of an item, by its number; text (4) is read in ``_structs``."""
 
-_SPANS: Final = {0: _collected, 10: _length}
+_SPANS: Final = {0: _span, 10: _span}
 """Garbage-collected structs, and gaps. They are numbers alone: no neighbours, no parent."""

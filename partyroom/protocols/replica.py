@@ -157,8 +157,8 @@ class Replica:
                 news = True
         if not news and not summary.deletes:
             return False
-        if self._lacks(summary):
-            return self._take_early(update, summary)
+        if self._may_wait(summary):
+            return self._take_in_part(update, summary)
         mended = self._surrogates.mend(update, summary) if summary.astral else update
         fired = self._engine(mended, watch=not news)
         if not news:
@@ -170,22 +170,24 @@ class Replica:
             self._retry()
         return True
 
-    def _lacks(self, summary: Summary) -> bool:
-        """Whether something that the update builds on is neither known nor in it."""
+    def _may_wait(self, summary: Summary) -> bool:
+        """Whether the update builds on something not known yet (or that it brings itself: that may be a circle)."""
         if summary.gaps:
             return True
         known, brought = self._clocks, summary.clients
         for client, (first, _) in brought.items():
             if first > known.get(client, 0):
                 return True
-        for lacking in (summary.needs, summary.deletes):
-            for client, clock in lacking.items():
-                if clock > known.get(client, 0) and (client not in brought or clock > brought[client][1]):
-                    return True
+        for client, clock in summary.needs.items():
+            if clock > known.get(client, 0):
+                return True
+        for client, clock in summary.deletes.items():
+            if clock > known.get(client, 0) and (client not in brought or clock > brought[client][1]):
+                return True
         return False
 
-    def _take_early(self, update: bytes, summary: Summary) -> bool:
-        """Takes an update of which a part may have to wait; the engine applies the rest."""
+    def _take_in_part(self, update: bytes, summary: Summary) -> bool:
+        """Takes an update of which a part may have to wait; the engine applies the rest, and the clocks tell."""
         if any(waiting.update == update for waiting in self._waiting):
             return False
         if self._waiting_bytes + len(update) > self._max_waiting:
@@ -279,9 +281,11 @@ class Replica:
 
     def _cut(self, summary: Summary) -> None:
         """Builds the document anew where this update, or one that waits, cuts characters of it in half."""
-        torn = self._surrogates.tear(summary.marks)
-        for waiting in self._waiting:
-            torn |= self._surrogates.tear(waiting.summary.marks)
+        torn = False
+        for part in (summary, *(waiting.summary for waiting in self._waiting)):
+            torn |= self._surrogates.tear(part.marks)
+            torn |= self._surrogates.tear((client, first) for client, (first, _) in part.clients.items())
+            torn |= self._surrogates.tear((client, self._clocks.get(client, 0)) for client in part.clients)
         if not torn:
             return
         state = self.doc.get_update()

@@ -96,7 +96,7 @@ def senseless(random: Random, clients: list[int]) -> bytes:
 def _struct(random: Random, out: Encoder, client: int, clock: int, clients: list[int]) -> int:
     kind = random.choice([0, 10, 1, 3, 4, 4, 4, 5, 6, 7, 7, 7, 8, 8, 9])
     if kind in (0, 10):
-        length = random.choice([1, 1, 2, 5]) if kind == 0 else random.choice([0, 1, 2, 5])
+        length = random.choice([1, 1, 2, 5])
         out.data.append(kind)
         out.varuint(length)
         return length

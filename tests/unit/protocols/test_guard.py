@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from random import Random
+from typing import Any
 
 import pytest
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
@@ -51,7 +52,7 @@ def test_what_yjs_writes_passes(scene: str) -> None:
 
 
 def test_what_the_engine_writes_passes() -> None:
-    doc: Doc[object] = Doc()
+    doc: Doc[Any] = Doc()
     seen: list[bytes] = []
     subscription = doc.observe(lambda event: seen.append(event.update))
     body = doc.get("t", type=Text)
@@ -127,7 +128,7 @@ def test_gaps_are_told_from_structs() -> None:
 def test_every_content_that_the_engine_reads_passes(struct: bytes) -> None:
     data = update(struct, text())
     check(data)
-    Doc[object]().apply_update(data)
+    Doc[Any]().apply_update(data)
 
 
 # refused -----------------------------------------------------------------------------------------------------------
@@ -144,6 +145,7 @@ REFUSED = {
     "a client with nothing but a gap": update(b"\x0a\x05"),
     "one client twice": b"\x02" + update(text())[1:-1] + update(text(), clock=1)[1:],
     "garbage of length 0 (the engine divides by it)": update(b"\x00\x00", text()),
+    "a gap of length 0 (the engine panics where it knows the client)": update(b"\x0a\x00", text()),
     "a clock over 31 bits": update(text(), clock=MAX_CLOCK),
     "a clock that wraps around": update(b"\x00" + varuint(2**32 - 1), b"\x00\x02"),
     "a gap that wraps around": update(b"\x0a" + varuint(2**32 - 1), text()),
@@ -196,7 +198,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_the_engine_cannot_take_is_refused(name: str) -> None:
-    with pytest.raises(ProtocolError, match="this update cannot be applied|the message ends|more than 53") as caught:
+    with pytest.raises(ProtocolError, match=r"cannot be applied|ends inside|53 bits") as caught:
         check(REFUSED[name])
     assert caught.value.code == CloseCode.POLICY_VIOLATION
 
@@ -209,7 +211,7 @@ def test_values_may_nest_as_deeply_as_the_bound() -> None:
         values(b"\x75\x01\x76\x00" * 200, 200),
     )
     check(data)
-    Doc[object]().apply_update(data)
+    Doc[Any]().apply_update(data)
 
 
 def test_an_update_may_hold_only_so_many_structs() -> None:

@@ -1,0 +1,113 @@
+"""Characters cut in half: the document follows Yjs (vectors/generate.mjs), and stays whole for those who come later."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pytest
+from pycrdt import Doc, Text
+
+from partyroom.protocols.guard import check
+from partyroom.protocols.replica import Replica
+from partyroom.protocols.surrogates import Surrogates, may_hold_pairs
+from tests.unit.protocols.mutants import honest
+
+HONEST = honest()
+AS_YJS_HAS_IT = HONEST["two people, as one state"][0]
+
+
+def text_of(replica: Replica) -> str:
+    return str(replica.doc.get("t", type=Text))
+
+
+def test_a_character_cut_in_half_becomes_two_replacement_characters_as_in_yjs() -> None:
+    replica = Replica()
+    first, second = HONEST["half a surrogate pair"]
+    replica.apply(first)
+    assert text_of(replica) == "a😀b"
+    assert replica.apply(second)
+    assert text_of(replica) == "a\ufffdx\ufffdb"
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("scene", ["two people", "two people, merged", "two people, from the middle"])
+def test_a_document_with_cut_characters_is_that_of_yjs_in_whatever_order_it_came(scene: str, seed: int) -> None:
+    expected = Replica()
+    expected.apply(AS_YJS_HAS_IT)
+    updates = list(HONEST[scene])
+    Random(seed).shuffle(updates)
+    replica = Replica()
+    for update in updates:
+        replica.apply(update)
+    assert not replica.pending
+    assert text_of(replica) == text_of(expected)
+    assert check(replica.diff(b"\x00")).clients == check(expected.diff(b"\x00")).clients
+
+
+def test_a_newcomer_and_a_restart_get_all_of_a_document_with_cut_characters() -> None:
+    replica = Replica()
+    for update in HONEST["two people"]:
+        replica.apply(update)
+    newcomer = Replica()
+    newcomer.apply(replica.diff(newcomer.state_vector()))
+    assert text_of(newcomer) == text_of(replica)
+    assert not newcomer.pending
+    snapshot = replica.compact()
+    assert snapshot is not None
+    restarted = Replica()
+    restarted.load([], snapshot=snapshot)
+    assert text_of(restarted) == text_of(replica)
+
+
+def test_characters_of_a_loaded_snapshot_can_be_cut_too() -> None:
+    first, second = HONEST["half a surrogate pair"]
+    from_snapshot, from_updates = Replica(), Replica()
+    from_snapshot.load([], snapshot=first)
+    from_updates.load([first])
+    for replica in (from_snapshot, from_updates):
+        replica.apply(second)
+        assert text_of(replica) == "a\ufffdx\ufffdb"
+
+
+def test_characters_that_the_server_wrote_can_be_cut_too() -> None:
+    replica = Replica(Doc(client_id=55))
+    replica.doc.get("t", type=Text).insert(0, "a😀b")
+    replica.apply(bytes.fromhex("01013800c437013702017800"))
+    assert text_of(replica) == "a\ufffdx\ufffdb"
+
+
+def test_the_room_hears_that_the_document_is_another_object_now() -> None:
+    replica = Replica()
+    heard: list[Doc[Any]] = []
+    replica.on_replaced(lambda: heard.append(replica.doc))
+    edits: list[bytes] = []
+    replica.on_edit(edits.append)
+    before = replica.doc
+    for update in HONEST["half a surrogate pair"]:
+        replica.apply(update)
+    assert heard == [replica.doc]
+    assert replica.doc is not before
+    assert (replica.doc.client_id, replica.doc.guid) == (before.client_id, before.guid)
+    assert edits == []
+    replica.doc.get("t", type=Text).insert(0, "!")
+    assert len(edits) == 1
+
+
+def test_a_cut_is_known_once() -> None:
+    surrogates = Surrogates()
+    first, second = HONEST["half a surrogate pair"]
+    assert not surrogates
+    surrogates.learn(first, check(first))
+    assert surrogates
+    assert surrogates.tear(check(second).marks)
+    assert not surrogates.tear(check(second).marks)
+    assert surrogates.mend(first, check(first)).count("\ufffd".encode()) == 2
+    surrogates.learn(first, check(first))  # an old update, once more
+    assert not surrogates.tear(check(second).marks)
+
+
+def test_texts_without_such_characters_are_told_apart_without_a_walk() -> None:
+    assert may_hold_pairs(HONEST["half a surrogate pair"][0])
+    assert not may_hold_pairs(HONEST["typing"][0])
+    assert not may_hold_pairs("日本 é".encode())

@@ -119,6 +119,14 @@ class Request:
         )
 
     @property
+    def hostname(self) -> str:
+        """The host without its port, in lower case; an IPv6 address without brackets."""
+        try:
+            return urlsplit("//" + self.host).hostname or ""
+        except ValueError:
+            return self.host
+
+    @property
     def url(self) -> str:
         """The absolute URL, without the query."""
         return f"{self.scheme}://{self.host}{self.path}"

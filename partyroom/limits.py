@@ -52,6 +52,9 @@ class Limits:
     """A storage value, encoded; a larger one raises ``LimitError``."""
     idle: float = 10.0
     """How long a room without connections, alarms or work stays in memory."""
+    handshake: float = 10.0
+    """How long a client may take for a request's head (then it is cut off), and ``on_before_connect`` for its answer
+    (then it is 503)."""
     start: float | None = 30.0
     """How long ``on_start`` may take before the room counts as failed."""
     close: float = 10.0

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from .alarms import Alarms
 from .clock import Clock, LoopClock, Tick
-from .errors import CloseCode, Refused
+from .errors import CloseCode, Refused, StoreError
 from .http import Address, Headers, Pairs, Request, Response, origin_allowed, split_path
 from .limits import DEFAULTS, Limits
 from .local import LocalSocket
@@ -65,8 +65,9 @@ class Lobby:
     ``parties`` is a mapping of names to Party classes; or a Party class, served under the kebab-case of its name and as
     ``main``; or a module, which means every Party subclass defined in it, the first of them also as ``main``.
     ``cors=True`` lets any page fetch over HTTP (a mapping sets other headers); ``origins`` are further pages that may
-    open WebSockets (``https://*.example.com`` or ``*``). ``pages`` answers HTTP requests outside rooms that
-    ``on_fetch`` leaves alone.
+    open WebSockets (``https://*.example.com`` or ``*``). ``hosts`` are the names under which it may be asked (``None``:
+    any), which keeps out pages that make a name of theirs resolve to this machine (DNS rebinding). ``pages`` answers
+    HTTP requests outside rooms that ``on_fetch`` leaves alone.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class Lobby:
         env: Mapping[str, Any] | None = None,
         cors: bool | Mapping[str, str] = False,
         origins: Iterable[str] = (),
+        hosts: Iterable[str] | None = None,
         pages: Callable[[Request], Response | None] | None = None,
         placement: Placement | None = None,
         clock: Clock | None = None,
@@ -87,6 +89,7 @@ class Lobby:
         self.limits = limits
         self.env: Mapping[str, Any] = dict(env or {})
         self.origins = tuple(origins)
+        self.hosts = None if hosts is None else frozenset(host.lower() for host in hosts)
         self.connected = 0
         """How many connections all rooms have together."""
         self.parties = Parties(self)
@@ -105,7 +108,7 @@ class Lobby:
 
     async def start(self) -> None:
         """Open the store and take up the alarms that are due; gateways call it first. Raises ``StoreError``."""
-        if self._starting is None:
+        if self._starting is None or (self._starting.done() and self._starting.exception() is not None):
             self._starting = asyncio.create_task(self._alarms.load(self.store))
         await asyncio.shield(self._starting)
 
@@ -157,7 +160,8 @@ class Lobby:
                 raise Refused(403, f"Origin {request.headers.get('origin')!a} is not allowed here")
             if len(request.query.get("_pk", "")) > self.limits.connection_id:
                 raise Refused(400, f"A connection id has at most {self.limits.connection_id} characters")
-            asked = await _ask(party_class, "on_before_connect", request)
+            async with asyncio.timeout(self.limits.handshake):
+                asked = await _ask(party_class, "on_before_connect", request)
             if isinstance(asked, Response):
                 return asked
             if self.limits.connections is not None and self.connected >= self.limits.connections:
@@ -168,6 +172,8 @@ class Lobby:
             return Admission(room, asked)
         except Refused as refused:
             return Response(refused.reason + "\n", refused.status)
+        except (StoreError, TimeoutError) as error:
+            return _unavailable(request, error)
 
     async def fetch(self, request: Request) -> Response:
         """Answer an HTTP request, by the room it addresses or by ``on_fetch`` of the first party."""
@@ -185,6 +191,8 @@ class Lobby:
             return (await room.fetch(asked)).with_headers(self._cors)
         except Refused as refused:
             return Response(refused.reason + "\n", refused.status).with_headers(self._cors)
+        except StoreError as error:
+            return _unavailable(request, error).with_headers(self._cors)
 
     async def _fetch_outside(self, request: Request) -> Response:
         main = next(iter(self.party_classes.values()))
@@ -201,6 +209,8 @@ class Lobby:
         """The party class that a request addresses, and the request with its room filled in."""
         if self.closing:
             raise Refused(503, "This server is going away")
+        if self.hosts is not None and request.hostname not in self.hosts:
+            raise Refused(403, f"This server is not known as {request.hostname!a} (partyroom serve --allow-host)")
         try:
             split = split_path(request.path)
         except UnicodeDecodeError:
@@ -300,6 +310,12 @@ class Lobby:
         room = self._rooms.get(address)
         storage = room.storage if room is not None else Storage(self.store, address)
         await storage.set_alarm(None)
+
+
+def _unavailable(request: Request, error: Exception) -> Response:
+    why = "on_before_connect took too long" if isinstance(error, TimeoutError) else error
+    log.error("%s %s: %s", request.method, request.path, why)
+    return Response("This server cannot do it now\n", 503)
 
 
 async def _ask(party_class: type[Party], hook: str, request: Request) -> Request | Response:

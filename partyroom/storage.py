@@ -31,7 +31,7 @@ __all__ = ["Storage", "Transaction", "Write", "decode", "encode"]
 log = logging.getLogger("partyroom.storage")
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
-LINGER = 0.05
+LINGER = 0.1
 
 
 def encode(value: Any) -> bytes:

@@ -36,8 +36,7 @@ class Pages:
         return answer(request)
 
     def _rooms(self, request: Request) -> Response:
-        host = request.host.rpartition(":")[0] if not request.host.endswith("]") else request.host
-        listed = self._listed and (host or request.host).strip("[]").lower() in LOOPBACK
+        listed = self._listed and request.hostname in LOOPBACK
         lobby = self.lobby
         assert lobby is not None
         rooms: list[dict[str, Any]] = []

@@ -43,6 +43,10 @@ def serve(
     origin: Annotated[
         list[str] | None, typer.Option(help="A further page that may connect: https://example.com, or *. Repeatable.")
     ] = None,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="A further name for this server, where it listens on loopback behind a proxy. Repeatable."),
+    ] = None,
     cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins fetch rooms over HTTP.")] = False,
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a Python file changes.")] = False,
     open: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
@@ -55,7 +59,8 @@ def serve(
         handlers=[RichHandler(console=Console(stderr=True), show_path=False)],
     )
     try:
-        lobby = _lobby(target, host, data, tuple(origin or ()), cors)
+        hosts = {*LOOPBACK, *(allow_host or ())} if host in LOOPBACK else None
+        lobby = _lobby(target, data, listed=host in LOOPBACK, hosts=hosts, origins=origin or (), cors=cors)
     except TargetError as error:
         if not reload:
             _fail(str(error))
@@ -82,13 +87,13 @@ def _run(work: Coroutine[Any, Any, bool]) -> bool:
         return runner.run(work)
 
 
-def _lobby(target: str | None, host: str, data: Path, origins: tuple[str, ...], cors: bool) -> Lobby:
-    pages = Pages(listed=host in LOOPBACK)
+def _lobby(target: str | None, data: Path, *, listed: bool, **options: Any) -> Lobby:
+    pages = Pages(listed=listed)
     store = SQLiteStore(data / "partyroom.db")
     if target is None:
-        lobby = Lobby(PARTIES, store=store, origins=origins, cors=cors, pages=pages)
+        lobby = Lobby(PARTIES, store=store, pages=pages, **options)
     else:
-        lobby = load(target, store, origins=origins, cors=cors, pages=pages)
+        lobby = load(target, store, pages=pages, **options)
     pages.lobby = lobby
     return lobby
 

@@ -312,7 +312,7 @@ def routes(lobby: Lobby, **options: bool | float) -> list[web.RouteDef]:
     ``options`` are those of ``Gateway``.
     """
     handle = Gateway(lobby, **options).handle  # type: ignore[arg-type]
-    return [web.route("*", "/parties/{_:.*}", handle), web.route("*", "/party/{_:.*}", handle)]
+    return [web.route("*", "/{_:/*part(?:ies|y)/.*}", handle)]  # empty segments do not count
 
 
 def lifespan(lobby: Lobby) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -341,13 +341,11 @@ class Server:
         *,
         host: str = "127.0.0.1",
         port: int = 1999,
-        handshake: float = 10.0,
         **options: bool | float,
     ) -> None:
         self.lobby = lobby
         self.host = host
         self.port = port
-        self._handshake = handshake
         self._gateway = Gateway(lobby, **options)  # type: ignore[arg-type]
         self._silent: set[asyncio.Protocol] = set()
         app = web.Application()
@@ -369,10 +367,14 @@ class Server:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     async def __aenter__(self) -> Server:
-        await self.lobby.start()
-        await self._runner.setup()
-        loop = asyncio.get_running_loop()
-        self._listener = await loop.create_server(self._accept, self.host or None, self.port, backlog=1024)
+        try:
+            await self.lobby.start()
+            await self._runner.setup()
+            loop = asyncio.get_running_loop()
+            self._listener = await loop.create_server(self._accept, self.host or None, self.port, backlog=1024)
+        except BaseException:
+            await self.__aexit__()
+            raise
         self.port = self._listener.sockets[0].getsockname()[1]
         return self
 
@@ -391,7 +393,7 @@ class Server:
         assert server is not None
         protocol = server()
         self._silent.add(protocol)
-        asyncio.get_running_loop().call_later(self._handshake, self._cut_silent, protocol)
+        asyncio.get_running_loop().call_later(self.lobby.limits.handshake, self._cut_silent, protocol)
         return protocol
 
     def _cut_silent(self, protocol: web.RequestHandler) -> None:

@@ -99,7 +99,7 @@ def test_the_table_of_limits_names_each_with_its_default() -> None:
 
 def spelled(name: str, value: Any) -> str:
     """A default as the table writes it."""
-    if name in ("idle", "start", "close", "rate_window"):
+    if name in ("idle", "handshake", "start", "close", "rate_window"):
         return f"{value:g} s"
     if name in ("message", "body", "buffer", "bytes_per_second", "state", "key", "value"):
         return f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"

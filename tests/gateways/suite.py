@@ -98,6 +98,9 @@ async def closed(client: ClientConnection) -> tuple[int | None, str]:
 class GatewaySuite:
     """The suite: ``serving(lobby, heartbeat=...)`` serves a lobby and yields its URL as ``http://host:port``."""
 
+    foreign_loggers: frozenset[str] = frozenset()
+    """Loggers of a host application, which may say what they like of bad HTTP."""
+
     def serving(self, lobby: Lobby, **options: Any) -> AbstractAsyncContextManager[str]:
         """Serve ``lobby`` on a free port; on exit, close it."""
         raise NotImplementedError
@@ -754,7 +757,7 @@ class GatewaySuite:
             wire.end()
             await wire.read_to_end()
             await served.client()  # the server has had time to complain
-        assert not any(record.exc_info for record in caplog.records)
+        assert not any(record.exc_info for record in caplog.records if record.name not in self.foreign_loggers)
 
     # -- the end -----------------------------------------------------------------------------------------------------
 
@@ -768,7 +771,7 @@ class GatewaySuite:
                 served = Served(lobby, url, stack)
                 clients = [await served.client() for _ in range(3)]
             assert [await closed(client) for client in clients] == [(1001, "the server is going away")] * 3
-        assert [entry[:2] for entry in Plain.log] == [("close", 1001)] * 3
+        assert [entry[0] for entry in Plain.log] == ["close"] * 3
         with pytest.raises(OSError):  # noqa: PT011 - refused, whatever the system calls it
             await served.client()
 

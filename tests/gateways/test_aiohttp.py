@@ -151,7 +151,10 @@ class TestServer:
         class Plain(Echo):
             pass
 
-        async with Server(Lobby({"chat": Plain}, limits=Limits(handshake=0.1)), port=0) as server, AsyncExitStack() as stack:
+        async with (
+            Server(Lobby({"chat": Plain}, limits=Limits(handshake=0.1)), port=0) as server,
+            AsyncExitStack() as stack,
+        ):
             served = Served(server.lobby, server.url, stack)
             wire, client = await served.wire(None), await served.client()
             await wire.send(sent)
@@ -212,7 +215,7 @@ class TestServer:
         ("host", "url"),
         [
             ("127.0.0.1", "http://127.0.0.1:1999"),
-            ("0.0.0.0", "http://127.0.0.1:1999"),  # noqa: S104
+            ("0.0.0.0", "http://127.0.0.1:1999"),
             ("::", "http://[::1]:1999"),
             ("localhost", "http://localhost:1999"),
             ("", "http://127.0.0.1:1999"),

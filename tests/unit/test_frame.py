@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 
 import pytest
+import websockets.frames
 from websockets.frames import Opcode
 from websockets.protocol import CLIENT, Protocol
 
@@ -16,7 +17,8 @@ def parsed(wire: bytes) -> list[tuple[Opcode, bytes, bool]]:
     client = Protocol(CLIENT, max_size=None)
     client.receive_data(wire)
     assert client.parser_exc is None
-    return [(frame.opcode, frame.data, frame.fin) for frame in client.events_received()]  # type: ignore[union-attr]
+    found = client.events_received()
+    return [(one.opcode, bytes(one.data), one.fin) for one in found if isinstance(one, websockets.frames.Frame)]
 
 
 class TestFrame:

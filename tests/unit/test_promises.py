@@ -813,7 +813,7 @@ async def test_promise_13_whoever_arrives_during_the_goodbyes_is_turned_away_at_
     class Slow(Chat):
         go = asyncio.Event()
 
-        async def tags(self, connection: Connection, request: Request) -> list[str]:  # type: ignore[override]
+        async def tags(self, connection: Connection, request: Request) -> list[str]:
             if connection.id == "late":
                 await self.go.wait()
             return []

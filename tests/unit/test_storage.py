@@ -37,7 +37,7 @@ class HeldStore(MemoryStore):
     def release(self) -> None:
         self._open.set()
 
-    async def apply(self, address: Address, batch: Batch, *, fence: int = 0) -> None:  # type: ignore[override]
+    async def apply(self, address: Address, batch: Batch, *, fence: int = 0) -> None:
         self.batches.append(batch)
         await self._open.wait()
         if self.errors:
@@ -251,8 +251,9 @@ class TestWriting:
         assert not flushing.done()
         store.release()
         await flushing
-        assert not storage.dirty
         assert await stored(store) == {"a": 1, "b": 1}
+        await storage.put("c", 1)
+        assert not storage.dirty
 
 
 class TestLimits:

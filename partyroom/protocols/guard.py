@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, Never
 from ..errors import CloseCode, ProtocolError
 from .lib0 import MAX_DEPTH, read_varuint
 
-__all__ = ["MAX_CLOCK", "MAX_STRUCTS", "Astral", "Summary", "check", "state_vector"]
+__all__ = ["MAX_CLOCK", "MAX_STRUCTS", "Astral", "Link", "Summary", "check", "links", "state_vector"]
 
 MAX_CLOCK: Final = 2**31 - 1
 """The engine computes with clocks as signed 32-bit numbers; honest clients stay far below."""
@@ -48,7 +48,8 @@ class Summary(NamedTuple):
     client. ``gaps`` says that the structs of some client are not contiguous (Skip structs).
 
     ``marks`` are the places (client, clock) before which a text may have to be cut to apply the update, and ``astral``
-    the texts in which such a cut may fall into a character: see ``protocols.surrogates``.
+    the texts in which such a cut may fall into a character: see ``protocols.surrogates``. ``parents`` are the shared
+    types, other than roots, in which structs say that they are: see ``protocols.nesting``.
     """
 
     structs: int
@@ -58,6 +59,21 @@ class Summary(NamedTuple):
     gaps: bool
     astral: list[Astral]
     marks: list[tuple[int, int]]
+    parents: list[tuple[int, int]]
+
+
+class Link(NamedTuple):
+    """What a struct of an item says about its place: ``inside`` the type ``who``:``when``, or beside that item.
+
+    In a root type ``who`` is -1.
+    """
+
+    client: int
+    clock: int
+    length: int
+    who: int
+    when: int
+    inside: bool
 
 
 def check(update: bytes, max_structs: int = MAX_STRUCTS) -> Summary:
@@ -65,16 +81,28 @@ def check(update: bytes, max_structs: int = MAX_STRUCTS) -> Summary:
 
     Raises ``ProtocolError`` (close code 1008) with the reason and the byte where the update went wrong.
     """
-    summary = Summary(0, {}, {}, {}, False, [], [])
+    clients: dict[int, tuple[int, int]] = {}
+    needs: dict[int, int] = {}
+    deletes: dict[int, int] = {}
+    astral: list[Astral] = []
+    marks: list[tuple[int, int]] = []
+    parents: list[tuple[int, int]] = []
     try:
-        structs, gaps, at = _structs(update, summary, max_structs)
-        _deletes(update, at, summary)
+        structs, gaps, at = _structs(update, max_structs, clients, needs, astral, marks, parents)
+        _deletes(update, at, deletes, marks)
     except IndexError:
         raise _refusal(len(update), "it ends in the middle") from None
     except ProtocolError as error:  # of lib0, or already ours
         error.code = CloseCode.POLICY_VIOLATION
         raise
-    return summary if structs == 0 else summary._replace(structs=structs, gaps=gaps)
+    return Summary(structs, clients, needs, deletes, gaps, astral, marks, parents)
+
+
+def links(update: bytes) -> list[Link]:
+    """The place of every item in an update that has passed ``check``."""
+    found: list[Link] = []
+    _structs(update, MAX_STRUCTS, {}, {}, [], [], [], found)
+    return found
 
 
 def state_vector(data: bytes) -> dict[int, int]:
@@ -94,10 +122,18 @@ def state_vector(data: bytes) -> dict[int, int]:
     return clocks
 
 
-def _structs(data: bytes, summary: Summary, max_structs: int) -> tuple[int, bool, int]:
+def _structs(
+    data: bytes,
+    max_structs: int,
+    clients: dict[int, tuple[int, int]],
+    needs: dict[int, int],
+    astral: list[Astral],
+    marks: list[tuple[int, int]],
+    parents: list[tuple[int, int]],
+    found: list[Link] | None = None,
+) -> tuple[int, bool, int]:
     """Walks the structs of all clients: how many, whether there are gaps, and the byte after the last of them."""
     size = len(data)
-    _, clients, needs, _, _, astral, marks = summary
     structs, gaps = 0, False
     sections, at = read_varuint(data, 0)
     for _ in range(sections):
@@ -134,10 +170,12 @@ def _structs(data: bytes, summary: Summary, max_structs: int) -> tuple[int, bool
                 parent = data[at]
                 at += 1
                 if parent == 1:
+                    who, when = -1, 0
                     _, at = _string(data, at)
                 elif parent == 0:
                     who, at = read_varuint(data, at)
                     when, at = read_varuint(data, at)
+                    parents.append((who, when))
                     if who == client:
                         if when >= clock:
                             raise _refusal(at, f"struct {client}:{clock} refers to {when}, which is not before it")
@@ -157,6 +195,8 @@ def _structs(data: bytes, summary: Summary, max_structs: int) -> tuple[int, bool
                 if read is None:
                     raise _refusal(at, f"no struct has the number {info}")
                 length, at = read(data, at)
+            if found is not None and info & 0b1111 not in (0, 10):
+                found.append(Link(client, clock, length, who, when, not info & 0b1100_0000))
             if info == 10:
                 gaps = True
                 if clock == first:
@@ -172,11 +212,10 @@ def _structs(data: bytes, summary: Summary, max_structs: int) -> tuple[int, bool
     return structs, gaps, at
 
 
-def _deletes(data: bytes, at: int, summary: Summary) -> None:
+def _deletes(data: bytes, at: int, deletes: dict[int, int], marks: list[tuple[int, int]]) -> None:
     """Walks the delete set, which ends the update."""
     if data[at] == 0 and at + 1 == len(data):
         return
-    deletes, marks = summary.deletes, summary.marks
     sections, at = read_varuint(data, at)
     for _ in range(sections):
         client, at = read_varuint(data, at)

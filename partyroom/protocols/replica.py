@@ -23,6 +23,7 @@ from ..limits import MIB
 from . import guard
 from .awareness import Awareness
 from .guard import Summary
+from .nesting import FEW, MAX_NESTING, deepest
 from .surrogates import Surrogates, may_hold_pairs
 
 __all__ = ["Replica", "ReplicaBroken"]
@@ -57,6 +58,7 @@ class Replica:
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._surrogates = Surrogates()
+        self._parents: set[tuple[int, int]] = set()
         self._broken = False
         self._applying = self._fired = False
         self._on_edit: Callable[[bytes], object] | None = None
@@ -157,6 +159,8 @@ class Replica:
                 news = True
         if not news and not summary.deletes:
             return False
+        if summary.parents:
+            self._measure(update, summary)
         if self._may_wait(summary):
             return self._take_in_part(update, summary)
         mended = self._surrogates.mend(update, summary) if summary.astral else update
@@ -272,6 +276,21 @@ class Replica:
 
     def _read_clocks(self) -> None:
         self._clocks = guard.state_vector(self.doc.get_state())
+
+    def _measure(self, update: bytes, summary: Summary) -> None:
+        """Refuses an update that nests shared types deeper than the engine can bear."""
+        self._parents.update(summary.parents)
+        if len(self._parents) <= FEW:
+            return
+        whole = guard.links(self.doc.get_update())
+        for waiting in self._waiting:
+            whole += guard.links(waiting.update)
+        depth, new = deepest(whole, guard.links(update))
+        if new > MAX_NESTING:
+            reason = f"this update cannot be applied: shared types nested more than {MAX_NESTING} deep"
+            raise ProtocolError(reason, CloseCode.POLICY_VIOLATION)
+        if depth <= MAX_NESTING:
+            self._parents.clear()
 
     # -- characters cut in half --------------------------------------------------------------------------------------
 

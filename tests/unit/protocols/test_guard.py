@@ -82,6 +82,7 @@ def test_the_summary_says_what_is_in_the_update() -> None:
         "gaps": False,
         "astral": [],
         "marks": [],
+        "parents": [],
     }
     assert check(last).clients == {}
     assert check(last).deletes == {7: 5}
@@ -92,6 +93,7 @@ def test_the_summary_says_what_an_update_builds_on() -> None:
     summary = check(update(text(info=0xC4, between=of(8, 5) + of(9, 2)), text(info=4, between=b"\0" + of(8, 9))))
     assert summary.needs == {8: 10, 9: 3}
     assert summary.marks == [(8, 6), (9, 2)]
+    assert summary.parents == [(8, 9)]
     assert summary.clients == {7: (0, 2)}
 
 

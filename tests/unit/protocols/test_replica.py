@@ -112,10 +112,10 @@ def test_a_deletion_of_what_is_not_known_yet_waits() -> None:
     *letters, deletion = HONEST["typing"]
     replica = Replica()
     assert replica.apply(deletion)
-    assert len(replica.waiting) == 1
+    assert list(replica.waiting) == [deletion]
     for update in letters:
         replica.apply(update)
-    assert len(replica.waiting) == 0
+    assert list(replica.waiting) == []
     whole = Replica()
     for update in HONEST["typing"]:
         whole.apply(update)

@@ -8,6 +8,9 @@ The engine is pycrdt (yrs). Its habits, found by experiment with 0.14.13, shape 
 - An observer costs more than applying an edit (12 microseconds against 6), so ours looks away while a remote update is
   applied, unless it is needed to see whether a deletion was news.
 - It cannot cut a character in half as Yjs does: ``protocols.surrogates``.
+- Applying what the guard accepts is safe; *reading* is not always. Text with an emoji inside an ``Array``, which any
+  client can put there, makes pycrdt loop forever in ``list(array)``, ``to_py()`` and ``str()`` of whatever holds it.
+  Read a ``Text`` as text, and nothing else of an untrusted document in the server's process.
 - Inside an observer the document may not be touched. What ``on_edit`` hands out are bytes; its callback keeps to them.
 """
 

@@ -1,4 +1,7 @@
-"""The server under test: ``partyroom serve`` in a child process, on a free port, with a data folder of its own."""
+"""The server under test: ``partyroom serve`` in a child process, on a free port, with a data folder of its own.
+
+Also used by tests/e2e and tests/prove.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +21,12 @@ URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 
 
 class Server:
-    """Starts and stops by hand, so that tests can restart it; the port stays the same over restarts."""
+    """Starts and stops by hand, so that tests can restart it; the port stays the same over restarts.
 
-    def __init__(self, data: Path, target: str = "parties.py") -> None:
+    ``target`` is a file beside this one; ``None`` serves what ``partyroom serve`` does without a target.
+    """
+
+    def __init__(self, data: Path, target: str | None = "parties.py") -> None:
         self.data = data
         self.target = target
         self.port = 0
@@ -34,8 +40,9 @@ class Server:
 
     def start(self, timeout: float = 20) -> None:
         """Start it and wait until it listens; raises ``AssertionError`` with its log if it does not."""
-        command = [sys.executable, "-m", "partyroom", "serve", str(HERE / self.target)]
-        command += ["--port", str(self.port), "--data", str(self.data)]
+        command = [sys.executable, "-m", "partyroom", "serve", "--port", str(self.port), "--data", str(self.data)]
+        if self.target is not None:
+            command.append(str(HERE / self.target))
         with self._log.open("a") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         lines: queue.Queue[str | None] = queue.Queue()

@@ -50,12 +50,13 @@ class DocumentParty(Party):
         self._chunks: dict[Connection, chunks.Reassembler] = {}
         self._greeted: set[Connection] = set()
         self._saver: asyncio.Task[None] | None = None
+        self._rebuilding: asyncio.Task[None] | None = None
         self._changed_at = 0.0
         self._unsaved = False
 
     @property
     def doc(self) -> Doc[Any]:
-        """The live document."""
+        """The live document. Take shared types from it when you need them: it is built anew if the engine fails."""
         return self._replica.doc
 
     @property
@@ -95,14 +96,21 @@ class DocumentParty(Party):
 
     async def on_start(self) -> None:
         """Load the document."""
-        snapshot, updates = await self._log.load()
-        self._replica.load(updates, snapshot=snapshot)
-        self._replica.on_edit(self._edited_here)
+        await self._load(self._replica.awareness)
         update = await settled(self.on_load())
         if update is not None and self._replica.apply(update):
             self._accepted(update)
         for connection in self.room.connections():  # a hibernating room has woken up
             self._greet(connection)
+
+    async def _load(self, awareness: Awareness) -> None:
+        self._log = Log(self.room.storage)
+        snapshot, updates = await self._log.load()
+        replica = Replica()
+        replica.awareness = awareness
+        replica.load(updates, snapshot=snapshot)
+        replica.on_edit(self._edited_here)
+        self._replica = replica
 
     def on_connect(self, connection: Connection) -> None:
         """Ask the newcomer for what we lack, and tell who is here."""
@@ -118,6 +126,8 @@ class DocumentParty(Party):
 
     def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
         """Take a Yjs message, or a piece of one, or an application's text."""
+        if self._rebuilding is not None:
+            return self._after(self._rebuilding, connection, message)
         if isinstance(message, str):
             if not chunks.Reassembler.is_marker(message):
                 text = chunks.parse_custom(message)
@@ -181,14 +191,29 @@ class DocumentParty(Party):
         try:
             changed = self._replica.apply(update)
         except ReplicaBroken as error:
-            # The engine gave up half way. What is stored is whole: start again from it; clients come back and re-sync.
+            # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
             log.error("%s: an update of %r broke the document in memory: %s", self.room.address, connection, error)
             connection.close(CloseCode.POLICY_VIOLATION, "this update cannot be applied")
-            self._restart = asyncio.create_task(self.room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
+            self._rebuilding = self.room.spawn(self._rebuild())
             return
         if changed:
             self._accepted(update)
             self._compact(quiet=False)
+
+    async def _rebuild(self) -> None:
+        try:
+            await self._load(self._replica.awareness)
+        except Exception:
+            log.exception("%s: the document cannot be built anew; the room starts again", self.room.address)
+            self._stopping = asyncio.create_task(self.room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
+        finally:
+            self._rebuilding = None
+
+    async def _after(self, rebuilding: asyncio.Task[None], connection: Connection, message: str | bytes) -> None:
+        await asyncio.wait([rebuilding])
+        result = self.on_message(connection, message)
+        if result is not None:
+            await result
 
     def _edited_here(self, update: bytes) -> None:
         """Server code has edited the document. Called inside its transaction: the document may not be touched."""

@@ -260,6 +260,24 @@ async def test_promise_5_what_breaks_the_protocol_costs_one_log_line_and_that_co
             assert str(bob.text) == "fine"
 
 
+async def test_an_update_that_breaks_the_engine_costs_its_sender_and_the_others_go_on(lobby: Lobby) -> None:
+    async with join(lobby, doc=Doc(client_id=7)) as ada, join(lobby) as bob:
+        await ada.insert(0, "whole")
+        await ada.present('{"user":"ada"}', client=1)
+        async with visit(lobby, PATH) as mallory:
+            inside_a_letter = bytes.fromhex("010108000400" + "0700" + "0178" + "00")
+            await mallory.send(yjs.update(inside_a_letter))
+            assert mallory.transport.ended is not None
+            assert mallory.transport.ended.code == 1008
+            await bob.insert(0, "still ")
+        await ada.read()
+        assert "whole" in str(ada.text)
+        assert "still" in str(ada.text)
+        async with join(lobby) as carol:
+            assert str(carol.text) == str(ada.text)
+            assert carol.people == {1: '{"user":"ada"}'}
+
+
 async def test_a_resync_is_answered_with_both_steps(lobby: Lobby) -> None:
     async with join(lobby) as ada:
         ada.received.clear()

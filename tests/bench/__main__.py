@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -24,7 +25,7 @@ NAMES = (*SCENARIOS, "cold", "memory")
 
 async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any]:
     """Measure what ``names`` ask for, print it, and return it as JSON values."""
-    started = perf_counter()
+    started, busy = perf_counter(), os.getloadavg()[0]
     comparisons = []
     colds: list[Cold] = []
     memories: list[Memory] = []
@@ -42,8 +43,11 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
         show_cold(console, colds)
     if memories:
         show_memory(console, memories)
-    console.print(f"{perf_counter() - started:.0f} s")
-    return as_json(comparisons, colds, memories)
+    console.print(
+        f"{perf_counter() - started:.0f} s, {os.cpu_count()} processors, load average {busy:.1f} before the start: "
+        "what else runs here makes every figure worse, and the ratios less certain"
+    )
+    return {"load_before": busy, "processors": os.cpu_count()} | as_json(comparisons, colds, memories)
 
 
 def main(

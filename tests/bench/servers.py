@@ -60,10 +60,11 @@ class Server:
                 continue  # the thread ended meanwhile
 
     def last_words(self) -> str:
-        """The end of what the server printed."""
+        """What the server printed that tells most: its last error, or else its last line."""
         self.log.flush()
         lines = Path(self.log.name).read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "it printed nothing"
+        errors = [line for line in lines if "Error" in line]
+        return (errors or lines or ["it printed nothing"])[-1]
 
     async def stop(self) -> None:
         """End the process, politely first, and remove its files."""

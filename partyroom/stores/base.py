@@ -5,7 +5,7 @@ documents or connections. Keys are ordered by Unicode code point, which is also 
 
 - **Atomic**: of one batch, all or nothing is there after a crash.
 - **Durable**: when ``apply`` returns, the batch is on disk (a memory store: as durable as the process).
-- **Ordered**: batches of one room take effect in the order in which ``apply`` was *called*, also when not awaited in turn.
+- **Ordered**: batches of one room take effect in the order in which ``apply`` was *called*, also when not awaited.
 - **Consistent**: a ``get`` or ``load`` called after an ``apply`` returned sees all of it.
 """
 
@@ -59,7 +59,7 @@ class Range:
 class Batch:
     """One atomic change of one room: first ``clear`` (every key), then ``deletes``, then ``puts``.
 
-    ``alarm`` is a time in seconds since the epoch, ``None`` to have none, or ``KEEP``. ``clear`` leaves the alarm alone.
+    ``alarm`` is a time in seconds since the epoch, ``None`` to have none, or ``KEEP``. ``clear`` leaves it alone.
     """
 
     puts: Mapping[str, bytes] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""For tests of rooms, ours and yours: visitors without a network, and a clock that tests move.
+"""For tests of rooms, ours and yours: visitors without a network, a clock that tests move, the stores' suite.
 
 ::
 
@@ -20,8 +20,17 @@ from .errors import Refused
 from .http import Pairs, Request, Response
 from .lobby import Lobby
 from .local import LocalSocket, LocalTransport
+from .stores.suite import DurableStoreSuite, StoreSuite
 
-__all__ = ["ManualClock", "MemoryTransport", "fetch", "settle", "visit"]
+__all__ = [
+    "DurableStoreSuite",
+    "ManualClock",
+    "MemoryTransport",
+    "StoreSuite",
+    "fetch",
+    "settle",
+    "visit",
+]
 
 MemoryTransport = LocalTransport
 

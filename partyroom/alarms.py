@@ -69,14 +69,18 @@ class Alarms:
         when = self._when.get(address)
         return address in self._ringing or (when is not None and when <= self._clock.now())
 
-    async def close(self) -> None:
-        """Ring no more; handlers that run are cancelled and ring again after the next start."""
+    async def close(self, within: float) -> None:
+        """Ring no more; handlers that run are cancelled and ring again after the next start.
+
+        Waits ``within`` seconds at most for handlers that take their cancellation slowly, or not at all.
+        """
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         for task in (tasks := list(self._ringing.values())):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            await asyncio.wait(tasks, timeout=within)
 
     def _schedule(self, address: Address, when: float | None) -> None:
         if when is None:

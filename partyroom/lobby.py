@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from .alarms import Alarms
 from .clock import Clock, LoopClock, Tick
@@ -122,7 +123,7 @@ class Lobby:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self._alarms.close()
+        await self._alarms.close(self.limits.close)
         while self._rooms:
             await asyncio.gather(*(room.stop() for room in list(self._rooms.values())))
         await self.store.close()
@@ -263,6 +264,8 @@ class Lobby:
             raise Refused(404, "Not found: there is no such party here")
         self._check_id(address.room)
         fence = await self._placement.claim(address)
+        if self.closing:
+            raise Refused(503, "This server is going away")
         if (other := self._rooms.get(address)) is not None:  # made while we waited for the placement
             return other
         limits = party_class.limits or self.limits
@@ -334,7 +337,8 @@ def party_name(name: str) -> str:
     """The kebab-case of a class name: ``ChatRoom`` is ``chat-room`` and ``CHAT_ROOM`` too."""
     if name == name.upper():
         return name.lower().replace("_", "-")
-    return re.sub(r"[A-Z]", lambda letter: "-" + letter[0].lower(), name).strip("-").replace("_", "-")
+    kebab = re.sub(r"[A-Z]", lambda letter: "-" + letter[0].lower(), name)
+    return kebab.removeprefix("-").replace("_", "-").removesuffix("-")
 
 
 def _party_classes(
@@ -411,11 +415,15 @@ class RoomStub:
         return await LocalSocket(room, self._request(path, "GET", headers, b"", user)).open()
 
     def _request(self, path: str, method: str, headers: Pairs, body: bytes, user: Any) -> Request:
-        request = Request.build("/" + path.lstrip("/"), method, headers=headers, body=body, user=user)
+        own = f"/parties/{quote(self.address.party, safe='')}/{quote(self.address.room, safe='')}"
+        if path and not path.startswith(("/", "?")):
+            own += "/"
+        request = Request.build(own + path, method, headers=headers, body=body, user=user)
+        address, subpath = split_path(request.path) or (self.address, "")
         return request.replace(
-            party=self.address.party,
-            room=self.address.room,
-            subpath=request.path.lstrip("/"),
+            party=address.party,
+            room=address.room,
+            subpath=subpath,
             env=self._lobby.env,
             parties=self._lobby.parties,
         )

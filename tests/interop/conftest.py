@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.interop.node import NodeClient
-from tests.interop.server import HERE, Server
+from tests.interop.server import HERE, Server, readme_chat
 
 StartClient = Callable[..., Awaitable[NodeClient]]
 
@@ -50,6 +50,16 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
     yield own
     if own.running:
         own.stop()
+
+
+@pytest.fixture
+def chat_server(tmp_path: Path) -> Iterator[Server]:
+    """A server of the README's chat."""
+    server = Server(tmp_path / "data", target=str(readme_chat(tmp_path)))
+    server.start()
+    yield server
+    if server.running:
+        server.stop()
 
 
 @pytest.fixture

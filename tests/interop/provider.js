@@ -26,6 +26,8 @@ const doc = new Y.Doc();
 const body = doc.getText("body");
 let provider;
 let disconnects = 0;
+let typing;
+let typed = 0;
 
 const changed = () => emit("changed");
 
@@ -41,6 +43,11 @@ drive({
   },
   insert: ({ index, text }) => body.insert(index, text),
   append: ({ text }) => body.insert(body.length, text),
+  type: ({ letter, every }) => void (typing = setInterval(() => body.insert(body.length, `${letter}${typed++} `), every)),
+  stopTyping() {
+    clearInterval(typing);
+    return typed;
+  },
   paste: ({ size }) => body.insert(0, "0123456789abcde\n".repeat(Math.ceil(size / 16)).slice(0, size)),
   delete: ({ index, length }) => body.delete(index, length),
   present: ({ name }) => provider.awareness.setLocalStateField("user", { name }),
@@ -58,5 +65,7 @@ drive({
       pending: doc.store.pendingStructs !== null || doc.store.pendingDs !== null,
     };
   },
+  disconnect: () => provider.disconnect(),
+  connect: () => provider.connect(),
   leave: () => provider.destroy(),
 });

@@ -23,7 +23,7 @@ URL = re.compile(r"http://127\.0\.0\.1:(\d+)")
 class Server:
     """Starts and stops by hand, so that tests can restart it; the port stays the same over restarts.
 
-    ``target`` is a file beside this one; ``None`` serves what ``partyroom serve`` does without a target.
+    ``target`` is a file, by default one beside this; ``None`` serves what ``partyroom serve`` does without a target.
     """
 
     def __init__(self, data: Path, target: str | None = "parties.py") -> None:
@@ -111,3 +111,13 @@ def _read(process: subprocess.Popen[str], lines: queue.Queue[str | None]) -> Non
         for line in out:
             lines.put(line)
     lines.put(None)
+
+
+def readme_chat(folder: Path) -> Path:
+    """The README's ``chat.py``, written into ``folder``."""
+    (source,) = re.findall(
+        r"^```python\n(# chat\.py.*?)^```", (ROOT / "README.md").read_text(), re.DOTALL | re.MULTILINE
+    )
+    path = folder / "chat.py"
+    path.write_text(source)
+    return path

@@ -121,4 +121,5 @@ class LocalSocket:
         while transport.ended is None:
             transport.changed.clear()
             await transport.changed.wait()
-        await self._room.leave(connection, transport.ended.code, transport.ended.reason)
+        async with self._sending:  # a connection's hooks run one at a time: on_close after the on_message that runs
+            await self._room.leave(connection, transport.ended.code, transport.ended.reason)

@@ -20,6 +20,11 @@ from tests.gateways.suite import ROOM, Echo, GatewaySuite, Serve, Served, within
 from tests.gateways.wire import TEXT, frame
 
 
+@pytest.fixture(autouse=True)
+def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "DEAF_TIMEOUT", 0.2)
+
+
 class TestDirect(GatewaySuite):
     """Messages go from aiohttp's frame reader to the room."""
 

@@ -351,7 +351,7 @@ class TestStopping:
             go = asyncio.Event()
             log: list[str] = []  # noqa: RUF012
 
-            async def on_request(self, request: Request) -> Response:  # type: ignore[override]
+            async def on_request(self, request: Request) -> Response:
                 await self.go.wait()
                 self.log.append("answered")
                 return Response("here you are")

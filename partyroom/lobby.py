@@ -96,7 +96,8 @@ class Lobby:
         self.parties = Parties(self)
         self.tick = Tick()
         """What rooms and gateways do when a turn of the event loop ends."""
-        self._pages = pages
+        self.pages = pages
+        """What answers outside rooms where ``on_fetch`` does not."""
         self._cors = Headers(CORS if cors is True else cors or {})
         self._placement: Placement = placement or Here()
         self._clock: Clock = clock or LoopClock()
@@ -202,8 +203,8 @@ class Lobby:
         except Exception:
             log.exception("on_fetch failed")
             raise Refused(500, "Internal server error") from None
-        if response is None and self._pages is not None:
-            response = self._pages(request)
+        if response is None and self.pages is not None:
+            response = self.pages(request)
         return response or Response("Not found\n", 404)
 
     def _route(self, request: Request) -> tuple[type[Party], Request] | None:

@@ -80,7 +80,7 @@ def _said(message: str | bytes) -> dict[str, Any]:
     """A message as it is kept. Raises ``ValueError`` with what is wrong, for the one who sent it."""
     try:
         value = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ValueError("send JSON: {'type': 'say', 'text': 'hello', 'name': 'Ada'}") from None
     if not isinstance(value, dict) or value.get("type") != "say":
         raise ValueError("the only type of message is 'say'")

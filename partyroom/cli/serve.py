@@ -6,13 +6,12 @@ import asyncio
 import errno
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
 
@@ -26,6 +25,7 @@ from ..lobby import Lobby
 from ..stores.sqlite import SQLiteStore
 from .pages import LOOPBACK, Pages
 from .readymade import PARTIES
+from .reload import Watch, start_again
 from .target import TargetError, load
 
 __all__ = ["serve"]
@@ -54,24 +54,31 @@ def serve(
     log_level: Annotated[LogLevel, typer.Option(help="The least important messages to show.")] = "info",
 ) -> None:
     """Serve rooms over HTTP and WebSocket."""
-    logging.basicConfig(
-        level=log_level.upper(),
-        format="%(message)s",
-        handlers=[RichHandler(console=Console(stderr=True), show_path=False)],
-    )
+    _log_to_stderr(log_level)
+    watch = Watch(target) if reload else None
+    lobby = None
     try:
         hosts = {*LOOPBACK, *(allow_host or ())} if host in LOOPBACK else None
         lobby = _lobby(target, data, listed=host in LOOPBACK, hosts=hosts, origins=origin or (), cors=cors)
     except TargetError as error:
-        if not reload:
+        if watch is None:
             _fail(str(error))
         typer.secho(f"partyroom: {error}\npartyroom: waiting for a change", fg="red", err=True)
-        changed = _run(_until_changed(target))
-    else:
-        changed = _run(_serve(lobby, target, host, port, data, reload, open))
-    if changed:
+    again_on = _run(_serve(lobby, host, port, data, watch, open))
+    if again_on is not None:
         typer.echo("partyroom: a file has changed, starting again")
-        os.execv(sys.executable, [sys.executable, "-m", "partyroom", *sys.argv[1:]])
+        start_again(again_on)
+
+
+def _log_to_stderr(level: LogLevel) -> None:
+    """Coloured for a person who looks at a terminal; one line each for whatever else reads it."""
+    if sys.stderr.isatty():
+        handler: logging.Handler = RichHandler(console=Console(stderr=True), show_path=False)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=level.upper(), handlers=[handler])
 
 
 def _fail(message: str) -> NoReturn:
@@ -79,7 +86,7 @@ def _fail(message: str) -> NoReturn:
     raise typer.Exit(1)
 
 
-def _run(work: Coroutine[Any, Any, bool]) -> bool:
+def _run(work: Coroutine[Any, Any, int | None]) -> int | None:
     """Run on uvloop where it exists (it does not on Windows)."""
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):
@@ -95,47 +102,42 @@ def _lobby(target: str | None, data: Path, *, listed: bool, **options: Any) -> L
         lobby = Lobby(PARTIES, store=store, pages=pages, **options)
     else:
         lobby = load(target, store, pages=pages, **options)
+        if lobby.pages is None:  # a Lobby of the target's own
+            lobby.pages = pages
     pages.lobby = lobby
     return lobby
 
 
-async def _serve(lobby: Lobby, target: str | None, host: str, port: int, data: Path, reload: bool, open: bool) -> bool:
-    """Serve until a signal, or until a file changes (then it is True)."""
+async def _serve(lobby: Lobby | None, host: str, port: int, data: Path, watch: Watch | None, open: bool) -> int | None:
+    """Serve until a signal, or until the code changes: then it returns the port it had. Without a lobby only wait."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    waits: list[asyncio.Task[bool]] = [asyncio.create_task(stop.wait())]
-    if reload:
-        waits.append(asyncio.create_task(_until_changed(target)))
+        with suppress(NotImplementedError):  # Windows, where Ctrl+C cancels this instead
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    waits: list[asyncio.Task[Any]] = [asyncio.create_task(stop.wait())]
+    if watch is not None:
+        waits.append(asyncio.create_task(watch.changed()))
     try:
-        async with Server(lobby, host=host, port=port) as server:
-            gc.collect()
-            gc.freeze()  # what is here now stays: looking it over again at each full collection took 11 ms
-            _greet(server, lobby, data)
-            if open:
-                webbrowser.open(server.url)
+        async with AsyncExitStack() as stack:
+            if lobby is not None:
+                server = await stack.enter_async_context(Server(lobby, host=host, port=port))
+                port = server.port
+                gc.collect()
+                gc.freeze()  # what is here now stays: looking it over again at each full collection took 11 ms
+                _greet(server, lobby, data)
+                if open:
+                    webbrowser.open(server.url)
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            if not stop.is_set():
-                return True
-            typer.echo("partyroom: stopping")
+            if stop.is_set():
+                typer.echo("partyroom: stopping")
     except StoreError as error:
-        _fail(str(error))
+        _fail(f"{error} (--data names another folder)")
     except OSError as error:
         _fail(_why_not(error, host, port))
     finally:
         for wait in waits:
             wait.cancel()
-    return False
-
-
-async def _until_changed(target: str | None) -> bool:
-    """Wait until a Python file beside the target changes."""
-    from watchfiles import PythonFilter, awatch
-
-    folder = Path(target.partition(":")[0]).parent if target else Path()
-    async for _ in awatch(folder if folder.is_dir() else Path(), watch_filter=PythonFilter()):
-        return True
-    return False
+    return None if stop.is_set() else port
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:

@@ -44,55 +44,57 @@ def load(target: str, store: Store, **options: Any) -> Lobby:
             return found
         if isinstance(found, type) and issubclass(found, Party):
             return Lobby(found, store=store, **options)
-        what = "has no such name" if found is None else f"is {type(found).__name__}, not a Lobby or a Party class"
+        what = "is not there" if found is None else f"is {type(found).__name__}, not a Lobby or a Party class"
         raise TargetError(f"{target}: {member} {what}")
     lobbies = [value for value in vars(module).values() if isinstance(value, Lobby)]
     if len(lobbies) > 1:
-        raise TargetError(f"{target} has {len(lobbies)} lobbies: say which, as {target}:NAME")
+        raise TargetError(f"{name} has {len(lobbies)} lobbies: say which, as {name}:NAME")
     if lobbies:
         return lobbies[0]
     try:
         return Lobby(module, store=store, **options)
     except ValueError:
-        raise TargetError(f"{target} defines no Party class: write `class Chat(Party): ...` in it") from None
+        raise TargetError(f"{name} defines no Party class: write `class Chat(Party): ...` in it") from None
 
 
 def _import(name: str) -> ModuleType:
     """Import a file or a module, blaming whom it concerns: the name, or the code in it."""
     path = Path(name)
-    is_file = path.suffix == ".py" or path.exists()
-    if is_file and not path.is_file():
-        kind = "is a folder" if path.is_dir() else "does not exist"
-        raise TargetError(f"{name} {kind}: name a Python file, or a module as my_app.rooms")
+    is_package = name.isidentifier() and (path / "__init__.py").is_file()
     try:
-        if is_file:
-            sys.path.insert(0, str(path.resolve().parent))
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            if spec is None or spec.loader is None:
-                raise TargetError(f"{name} is not a Python file")
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[path.stem] = module
-            spec.loader.exec_module(module)
-            return module
+        if path.suffix == ".py" or (path.exists() and not is_package):
+            return _run_file(path, name)
         sys.path.insert(0, "")
         return importlib.import_module(name)
-    except TargetError:
+    except (TargetError, KeyboardInterrupt):
         raise
-    except ModuleNotFoundError as error:
-        if error.name is not None and name.split(".")[0] == error.name.split(".")[0]:
+    except BaseException as error:  # SystemExit too: the file's own code has run
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is not None and f"{name}.".startswith(f"{missing}."):
             raise TargetError(f"there is no file or module {name!r} here: name a .py file or a module") from None
         raise TargetError(_blame(name, error)) from error
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
-        raise TargetError(_blame(name, error)) from error
+
+
+def _run_file(path: Path, name: str) -> ModuleType:
+    if not name or not path.is_file():
+        kind = "is a folder" if name and path.is_dir() else "does not exist"
+        raise TargetError(f"{name or 'a file without a name'} {kind}: name a Python file, or a module as my_app.rooms")
+    # A file that is called as a module in use is (json.py, say) must not take its place.
+    spec = importlib.util.spec_from_file_location(path.stem + "_" * (path.stem in sys.modules), path)
+    if spec is None or spec.loader is None:
+        raise TargetError(f"{name} is not a Python file")
+    sys.path.insert(0, str(path.resolve().parent))
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _blame(name: str, error: BaseException) -> str:
     """One line: what went wrong, and where in the user's code."""
+    said = str(error)
     if isinstance(error, SyntaxError):
-        where = f"{error.filename}:{error.lineno}"
+        said, where = error.msg, f"{error.filename}:{error.lineno}"
     else:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
         where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
-    return f"{name} cannot be loaded: {type(error).__name__}: {error} ({where})"
+    return " ".join(f"{name} cannot be loaded: {type(error).__name__}: {said} ({where})".split())

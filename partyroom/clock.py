@@ -52,17 +52,20 @@ class Tick:
     A call may ask for more; those are made in the same run.
     """
 
-    __slots__ = ("_calls", "ending")
+    __slots__ = ("_call_soon", "_calls", "ending")
 
     def __init__(self) -> None:
         self.ending = False
         """Whether the calls are being made now."""
         self._calls: list[Callable[[], object]] = []
+        self._call_soon: Callable[..., object] | None = None
 
     def at_end(self, call: Callable[[], object]) -> None:
         """Make ``call`` soon: after what runs now, before anything new is read from the network."""
         if not self._calls:
-            asyncio.get_running_loop().call_soon(self._run)
+            if self._call_soon is None:  # found once: get_running_loop() costs Python 3.11 a system call
+                self._call_soon = asyncio.get_running_loop().call_soon
+            self._call_soon(self._run)
         self._calls.append(call)
 
     def _run(self) -> None:

@@ -72,6 +72,12 @@ class Connections:
         if not unsaid:
             return
         self.unsaid = []
+        if len(unsaid) == 1:  # the common case, and the one where every call counts
+            frame, without = unsaid[0]
+            for connection in self._everyone:
+                if not without or (connection not in without and connection.id not in without):
+                    connection.deliver(frame)
+            return
         whole = Frame.joined([frame for frame, _ in unsaid])
         left_out = {one for _, without in unsaid for one in without}
         by_id = any(isinstance(one, str) for one in left_out)

@@ -56,7 +56,8 @@ class Frame:
         # Only while ``wire`` has no value: a hundred clients then read a plain attribute.
         if name != "wire":
             raise AttributeError(name)
-        self.wire = wire = b"".join([_encoded(message) for message in self.messages])
+        messages = self.messages
+        self.wire = wire = b"".join(map(_encoded, messages)) if len(messages) > 1 else _encoded(messages[0])
         return wire
 
     def __repr__(self) -> str:

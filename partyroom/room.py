@@ -227,7 +227,8 @@ class Room:
         """
         if connection.closed or not connection.spend(message):
             return DONE
-        if isinstance(message, str) and (answer := self._party_class.auto_response.get(message)) is not None:
+        answers = self._party_class.auto_response
+        if answers and isinstance(message, str) and (answer := answers.get(message)) is not None:
             connection.send(answer)
             return DONE
         party = self.life.party

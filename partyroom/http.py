@@ -171,6 +171,10 @@ class Response:
         # Half a surrogate pair, which UTF-8 cannot say, is escaped: \ud800 is what JSON.stringify makes of it.
         return cls(body.encode(errors="backslashreplace"), status, made)
 
+    def text(self) -> str:
+        """The body as UTF-8 text; raises ``UnicodeDecodeError``."""
+        return self.body.decode()
+
     def with_headers(self, headers: Pairs) -> Response:
         """A copy in which ``headers`` replace those of the same name."""
         added = Headers(headers)

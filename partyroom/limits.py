@@ -25,9 +25,10 @@ class Limits:
     """Bytes waiting for one client that reads too slowly: with more than that waiting, the next frame aborts its
     connection (no frame is ever dropped from the middle of a stream). So a single frame may be larger than this."""
     frames_per_second: float | None = 5_000
-    """Sustained incoming messages of one connection, with ``rate_window`` seconds' worth as a burst; past it: 1008."""
+    """Sustained incoming messages of one connection, with ``rate_window`` seconds' worth as a burst (twice that after a
+    pause, since the clock is looked at only when the burst is used up); past it the connection is closed with 1008."""
     bytes_per_second: float | None = 16 * MIB
-    """Sustained incoming bytes of one connection, with ``rate_window`` seconds' worth as a burst; past it: 1008."""
+    """Sustained incoming bytes of one connection, likewise."""
     rate_window: float = 10.0
     """How many seconds of its rate a connection may use up at once."""
     connections: int | None = 20_000

@@ -19,10 +19,6 @@ class Placement(Protocol):
         """
         ...
 
-    async def release(self, address: Address) -> None:
-        """Let go of a room that has stopped."""
-        ...
-
 
 class Here:
     """A single node: every room lives here."""
@@ -30,6 +26,3 @@ class Here:
     async def claim(self, address: Address) -> int:
         """Always this node, with fence 0."""
         return 0
-
-    async def release(self, address: Address) -> None:
-        """Nothing to let go of."""

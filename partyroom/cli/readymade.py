@@ -43,11 +43,12 @@ class Chat(Party):
 
     async def on_start(self) -> None:
         """Load the history."""
-        self.messages: list[dict[str, Any]] = list((await self.room.storage.list("message/")).values())
+        self.messages: dict[str, dict[str, Any]] = await self.room.storage.list("message/")
+        self._last = max((int(key.split("/")[1]) for key in self.messages), default=0)
 
     def on_connect(self, connection: Connection) -> None:
         """Tell the newcomer what was said, and all how many they are."""
-        connection.send_json({"type": "history", "messages": self.messages})
+        connection.send_json({"type": "history", "messages": self._history()})
         self._count()
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
@@ -61,16 +62,25 @@ class Chat(Party):
         except ValueError as error:
             connection.send_json({"type": "error", "message": str(error)})
             return
-        self.messages.append(said)
-        self.room.storage.put(_key(said), said)
-        if len(self.messages) > HISTORY:
-            self.room.storage.delete([_key(old) for old in self.messages[:-HISTORY]])
-            del self.messages[:-HISTORY]
+        key = self._next_key(said["at"])
+        self.messages[key] = said
+        self.room.storage.put(key, said)
+        for old in list(self.messages)[:-HISTORY]:
+            del self.messages[old]
+            self.room.storage.delete(old)
         self.room.broadcast_json({"type": "message", **said})
 
     def on_request(self, request: Request) -> Response:
         """What was said, and how many are here."""
-        return Response.json({"people": len(self.room.connections()), "messages": self.messages})
+        return Response.json({"people": len(self.room.connections()), "messages": self._history()})
+
+    def _history(self) -> list[dict[str, Any]]:
+        return list(self.messages.values())
+
+    def _next_key(self, at: int) -> str:
+        """After all others, also where two messages share a millisecond or the clock was set back."""
+        self._last = max(at, self._last + 1)
+        return f"message/{self._last:014}"
 
     def _count(self) -> None:
         self.room.broadcast_json({"type": "people", "count": len(self.room.connections())})
@@ -81,7 +91,7 @@ def _said(message: str | bytes) -> dict[str, Any]:
     try:
         value = json.loads(message)
     except (ValueError, RecursionError):
-        raise ValueError("send JSON: {'type': 'say', 'text': 'hello', 'name': 'Ada'}") from None
+        raise ValueError('send JSON: {"type": "say", "text": "hello", "name": "Ada"}') from None
     if not isinstance(value, dict) or value.get("type") != "say":
         raise ValueError("the only type of message is 'say'")
     said = {"id": str(uuid4()), "at": int(time.time() * 1000)}
@@ -93,10 +103,6 @@ def _said(message: str | bytes) -> dict[str, Any]:
     if not str(said["text"]).strip():
         raise ValueError("'text' is empty")
     return said
-
-
-def _key(said: dict[str, Any]) -> str:
-    return f"message/{said['at']:014}/{said['id']}"
 
 
 PARTIES: dict[str, type[Party]] = {"main": Document, "chat": Chat, "relay": Relay}

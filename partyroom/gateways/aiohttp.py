@@ -130,10 +130,6 @@ class Socket:
         self.closing = True
         self._wire.abort()
 
-    def hear(self) -> None:
-        """Something has arrived: the peer lives."""
-        self.heard = True
-
     def beat(self) -> None:
         """One heartbeat: ping a silent peer, and cut one that was silent after a ping though we listened."""
         if not self.heard:
@@ -192,7 +188,7 @@ class Gateway:
             # What a client offers first is what it prefers; a browser fails the connection if none is chosen.
             protocols=[name.strip() for name in asked.headers.get("sec-websocket-protocol", "").split(",")][:1],
             max_msg_size=room.limits.message + 1,  # aiohttp refuses what is as large
-            hear=socket.hear,
+            ear=socket,
             direct=self._direct,
         )
         try:

@@ -1,9 +1,9 @@
 """The short way in: aiohttp's frame reader calls the room, without a queue, a future and a task switch per message.
 
-This is the one place that touches aiohttp's private parts: ``WebSocketResponse._post_start``, and the queue that its
-``WebSocketReader`` feeds. pyproject pins the minor version; ``available()`` tries the whole path once with a frame of
-our own, and where it fails (another aiohttp, a rewrite of its reader) sockets are plain ``WebSocketResponse`` s and
-nothing but speed is lost.
+This is the one place that touches aiohttp's private parts: ``WebSocketResponse._post_start``, the queue that its
+``WebSocketReader`` feeds, and who feeds that. pyproject pins the minor version; ``available()`` tries the whole path
+once with a frame of our own, and where it fails (another aiohttp, a rewrite of its reader) sockets are plain
+``WebSocketResponse`` s and nothing but speed is lost.
 
 The room is called only while the connection's handler waits for a message and nothing is queued, so order is kept. A
 hook that is a coroutine is not run here (it needs its task): it is queued, begun by the handler, and messages queue up
@@ -16,7 +16,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
@@ -63,11 +63,39 @@ class DirectQueue(WebSocketDataQueue):
         super().feed_data(data, size)
 
 
+class Ear(Protocol):
+    """Who wants to know that a peer lives."""
+
+    heard: bool
+    """Set whenever anything arrives."""
+
+
+class Feed(asyncio.Protocol):
+    """What the event loop calls for a WebSocket: bytes go to the frame reader, all else to aiohttp's handler.
+
+    It spares a call for each read, and it goes on reading while an application shuts down, when the handler no longer
+    does, so that peers can answer the goodbye.
+    """
+
+    def __init__(self, handler: Any, reader: WebSocketReader, ear: Ear) -> None:
+        self.connection_lost = handler.connection_lost  # type: ignore[method-assign]
+        self.eof_received = handler.eof_received  # type: ignore[method-assign]
+        self.pause_writing = handler.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = handler.resume_writing  # type: ignore[method-assign]
+        self._feed = reader.feed_data
+        self._ear = ear
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have arrived; what is wrong with them, the reader keeps for whoever receives."""
+        self._ear.heard = True
+        self._feed(data)
+
+
 class DirectSocket(web.WebSocketResponse):
     """A WebSocketResponse whose queue can hand messages to a room."""
 
     queue: DirectQueue
-    hear: Callable[[], None]
+    ear: Ear
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -76,21 +104,21 @@ class DirectSocket(web.WebSocketResponse):
         self.queue = DirectQueue(request.protocol, READ_LIMIT, loop=loop)
         self._reader = self.queue
         self._parser = WebSocketReader(self.queue, self._max_msg_size, False, True)
-        request.protocol.set_parser(self._parser, data_received_cb=self.hear)
+        request.protocol.set_parser(self._parser)
         request.protocol.keep_alive(False)
+        if request.transport is not None:
+            request.transport.set_protocol(Feed(request.protocol, self._parser, self.ear))
 
 
-def open_socket(
-    *, protocols: Sequence[str], max_msg_size: int, hear: Callable[[], None], direct: bool
-) -> web.WebSocketResponse:
+def open_socket(*, protocols: Sequence[str], max_msg_size: int, ear: Ear, direct: bool) -> web.WebSocketResponse:
     """A socket that answers no ping or close by itself and never compresses: frames are shared between clients.
 
-    ``hear`` is called when bytes arrive, as far as the way in allows (a plain socket tells only of whole messages).
+    ``ear`` is told when bytes arrive, as far as the way in allows (a plain socket tells only of whole messages).
     """
     kind = DirectSocket if direct and available() else web.WebSocketResponse
     socket = kind(protocols=protocols, max_msg_size=max_msg_size, autoping=False, autoclose=False, compress=False)
     if isinstance(socket, DirectSocket):
-        socket.hear = hear
+        socket.ear = ear
     return socket
 
 

@@ -124,6 +124,12 @@ class TestMounted(GatewaySuite):
         await super().test_an_unmasked_frame_breaks_the_protocol(serve)
 
 
+class Listener:
+    """Somebody who is told that bytes have arrived."""
+
+    heard = False
+
+
 class TestTheShortWay:
     def test_is_open_with_the_aiohttp_that_is_installed(self) -> None:
         """Else the direct tests would test the long way twice."""
@@ -142,7 +148,7 @@ class TestTheShortWay:
         with caplog.at_level(logging.WARNING):
             assert not aiohttp_direct.available()
         assert len(caplog.records) == 1
-        socket = aiohttp_direct.open_socket(protocols=(), max_msg_size=10, hear=lambda: None, direct=True)
+        socket = aiohttp_direct.open_socket(protocols=(), max_msg_size=10, ear=Listener(), direct=True)
         assert type(socket) is web.WebSocketResponse
         monkeypatch.undo()
         aiohttp_direct.available.cache_clear()

@@ -56,14 +56,14 @@ def serve(
     """Serve rooms over HTTP and WebSocket."""
     _log_to_stderr(log_level)
     watch = Watch(target) if reload else None
-    lobby = None
+    lobby: Lobby | TargetError
     try:
         hosts = {*LOOPBACK, *(allow_host or ())} if host in LOOPBACK else None
         lobby = _lobby(target, data, listed=host in LOOPBACK, hosts=hosts, origins=origin or (), cors=cors)
     except TargetError as error:
         if watch is None:
             _fail(str(error))
-        typer.secho(f"partyroom: {error}\npartyroom: waiting for a change", fg="red", err=True)
+        lobby = error
     again_on = _run(_serve(lobby, host, port, data, watch, open))
     if again_on is not None:
         typer.echo("partyroom: a file has changed, starting again")
@@ -108,8 +108,10 @@ def _lobby(target: str | None, data: Path, *, listed: bool, **options: Any) -> L
     return lobby
 
 
-async def _serve(lobby: Lobby | None, host: str, port: int, data: Path, watch: Watch | None, open: bool) -> int | None:
-    """Serve until a signal, or until the code changes: then it returns the port it had. Without a lobby only wait."""
+async def _serve(
+    lobby: Lobby | TargetError, host: str, port: int, data: Path, watch: Watch | None, open: bool
+) -> int | None:
+    """Serve until a signal, or until the code changes: then it returns the port it had. Without a lobby, wait."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows, where Ctrl+C cancels this instead
@@ -119,7 +121,9 @@ async def _serve(lobby: Lobby | None, host: str, port: int, data: Path, watch: W
         waits.append(asyncio.create_task(watch.changed()))
     try:
         async with AsyncExitStack() as stack:
-            if lobby is not None:
+            if isinstance(lobby, TargetError):
+                typer.secho(f"partyroom: {lobby}\npartyroom: waiting for a change", fg="red", err=True)
+            else:
                 server = await stack.enter_async_context(Server(lobby, host=host, port=port))
                 port = server.port
                 gc.collect()

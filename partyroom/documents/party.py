@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from pycrdt import Doc
 
@@ -28,6 +29,8 @@ from .log import Log
 __all__ = ["DocumentParty"]
 
 log = logging.getLogger("partyroom.documents")
+
+T = TypeVar("T")
 
 SAVE_AFTER, SAVE_WITHIN = 2.0, 10.0
 """``on_save`` runs when edits have paused for so many seconds, and at the latest after so many."""
@@ -66,8 +69,16 @@ class DocumentParty(Party):
 
     # -- for subclasses ----------------------------------------------------------------------------------------------
 
+    @classmethod
+    def on_before_request(cls, request: Request) -> MaybeAwaitable[Request | Response | None]:
+        """HTTP needs what WebSockets need: whoever ``on_before_connect`` refuses does not read over HTTP either."""
+        return cls.on_before_connect(request)
+
     def can_read(self, connection: Connection) -> bool:
-        """Whether this client may see the document; asked when it joins. ``False`` closes it with 4403."""
+        """Whether this client may see the document; asked when it joins. ``False`` closes it with 4403.
+
+        Where this is overridden, the document is not given out over HTTP, which has no connection to ask about.
+        """
         return True
 
     def can_write(self, connection: Connection) -> bool:
@@ -112,12 +123,15 @@ class DocumentParty(Party):
         replica.on_edit(self._edited_here)
         self._replica = replica
 
-    def on_connect(self, connection: Connection) -> None:
+    def on_connect(self, connection: Connection) -> MaybeAwaitable[None]:
         """Ask the newcomer for what we lack, and tell who is here."""
-        if not self.can_read(connection):
+        if self._rebuilding is not None:
+            return self._once_whole(self._rebuilding, self.on_connect, connection)
+        if self.can_read(connection):
+            self._greet(connection)
+        else:
             connection.close(CloseCode.FORBIDDEN, "you may not read this document")
-            return
-        self._greet(connection)
+        return None
 
     def _greet(self, connection: Connection) -> None:
         connection.send(yjs.sync_step1(self._replica.state_vector()))
@@ -127,7 +141,7 @@ class DocumentParty(Party):
     def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
         """Take a Yjs message, or a piece of one, or an application's text."""
         if self._rebuilding is not None:
-            return self._after(self._rebuilding, connection, message)
+            return self._once_whole(self._rebuilding, self.on_message, connection, message)
         if isinstance(message, str):
             if not chunks.Reassembler.is_marker(message):
                 text = chunks.parse_custom(message)
@@ -157,9 +171,13 @@ class DocumentParty(Party):
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells about the document, ``GET .../doc`` is the document as one Yjs update."""
+        if self._rebuilding is not None:
+            return self._once_whole(self._rebuilding, self.on_request, request)
         if request.method not in ("GET", "HEAD"):
             return Response("A document is read with GET and edited over WebSocket\n", 405, {"allow": "GET, HEAD"})
         if request.subpath == "doc":
+            if type(self).can_read is not DocumentParty.can_read:
+                return Response("This document is not given out over HTTP\n", 403)
             return Response(self._replica.snapshot())
         if request.subpath:
             return Response("Not found\n", 404)
@@ -209,11 +227,11 @@ class DocumentParty(Party):
         finally:
             self._rebuilding = None
 
-    async def _after(self, rebuilding: asyncio.Task[None], connection: Connection, message: str | bytes) -> None:
+    async def _once_whole(
+        self, rebuilding: asyncio.Task[None], hook: Callable[..., MaybeAwaitable[T]], *arguments: Any
+    ) -> T:
         await asyncio.wait([rebuilding])
-        result = self.on_message(connection, message)
-        if result is not None:
-            await result
+        return await settled(hook(*arguments))
 
     def _edited_here(self, update: bytes) -> None:
         """Server code has edited the document. Called inside its transaction: the document may not be touched."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from pycrdt import Doc, Text
 
-from partyroom import Connection, DocumentParty, Lobby, MemoryStore, Request
+from partyroom import Connection, DocumentParty, Lobby, MemoryStore, Request, Response
 from partyroom.http import Address
 from partyroom.local import LocalSocket
 from partyroom.protocols import lib0, yjs
@@ -346,8 +346,8 @@ async def test_y_partyservers_custom_messages_reach_the_party_and_come_back(lobb
         assert await ada.receive() == "__YPS:HELLO"
 
 
-async def test_the_document_is_there_over_http(lobby: Lobby) -> None:
-    async with join(lobby) as ada:
+async def test_the_document_is_there_over_http() -> None:
+    async with Lobby({"notes": DocumentParty}) as lobby, join(lobby) as ada:
         await ada.insert(0, "over http")
         response = await fetch(lobby, PATH + "/doc")
         copy: Doc[Any] = Doc()
@@ -355,6 +355,30 @@ async def test_the_document_is_there_over_http(lobby: Lobby) -> None:
         assert str(copy.get("body", type=Text)) == "over http"
         assert (await fetch(lobby, PATH)).body == b'{"people":1,"clients":[]}'
         assert (await fetch(lobby, PATH, "POST")).status == 405
+
+
+async def test_whoever_may_not_connect_does_not_read_over_http_either(lobby: Lobby) -> None:
+    class Members(DocumentParty):
+        @classmethod
+        async def on_before_connect(cls, request: Request) -> Response | None:
+            return None if request.query.get("token") == "secret" else Response("who are you?", 401)
+
+    async with Lobby({"notes": Members}) as closed:
+        assert (await fetch(closed, PATH + "/doc")).status == 401
+        assert (await fetch(closed, PATH + "/doc?token=secret")).status == 200
+    assert (await fetch(lobby, PATH + "/doc")).status == 403  # can_read has a connection to ask about, HTTP has none
+
+
+async def test_whoever_comes_while_a_document_is_built_anew_waits_for_it(lobby: Lobby) -> None:
+    async with join(lobby, doc=Doc(client_id=7)) as ada:
+        await ada.insert(0, "whole")
+        async with visit(lobby, PATH) as mallory:
+            inside_a_letter = bytes.fromhex("010108000400" + "0700" + "0178" + "00")
+            late = asyncio.create_task(fetch(lobby, PATH))
+            await mallory.send(yjs.update(inside_a_letter))
+            async with join(lobby) as bob:
+                assert str(bob.text) == "whole"
+            assert (await late).status == 200
 
 
 async def test_the_log_stays_within_a_few_times_the_document() -> None:

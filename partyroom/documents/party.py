@@ -24,6 +24,7 @@ from ..protocols import chunks, yjs
 from ..protocols.awareness import Awareness, Change
 from ..protocols.replica import Replica, ReplicaBroken
 from ..room import Room
+from ..storage import Write
 from .log import Log
 
 __all__ = ["DocumentParty"]
@@ -52,6 +53,8 @@ class DocumentParty(Party):
         self._log = Log(room.storage)
         self._chunks: dict[Connection, chunks.Reassembler] = {}
         self._greeted: set[Connection] = set()
+        self._refused: set[Connection] = set()
+        self._last_write: Write | None = None
         self._saver: asyncio.Task[None] | None = None
         self._rebuilding: asyncio.Task[None] | None = None
         self._changed_at = 0.0
@@ -159,6 +162,7 @@ class DocumentParty(Party):
         """Tell the others who left."""
         self._chunks.pop(connection, None)
         self._greeted.discard(connection)
+        self._refused.discard(connection)
         self._present(self.awareness.remove(connection))
         if not self.room.connections():
             self._compact(quiet=True)
@@ -188,8 +192,12 @@ class DocumentParty(Party):
     def _take(self, connection: Connection, message: yjs.Message) -> None:
         match message:
             case yjs.Update(update) | yjs.SyncStep2(update):
-                if update != yjs.EMPTY_UPDATE and self.can_write(connection):
+                if update == yjs.EMPTY_UPDATE:
+                    pass
+                elif self.can_write(connection):
                     self._apply(connection, update)
+                else:
+                    self._refused.add(connection)
             case yjs.Awareness(update):
                 identity = connection.request.user or connection.request.query.get("_pk")
                 self._present(self.awareness.apply(connection, update, identity))
@@ -202,8 +210,24 @@ class DocumentParty(Party):
                 self._greeted.add(connection)
             case yjs.QueryAwareness():
                 connection.send(yjs.awareness(self.awareness.everybody() or b"\x00"))
+            case yjs.SyncStatus():
+                self._acknowledge(connection, yjs.sync_status(message.payload))
             case yjs.Unknown() | yjs.PermissionDenied():
                 log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
+
+    def _acknowledge(self, connection: Connection, answer: bytes) -> None:
+        """Send ``answer`` once all edits so far are on disk; never to a client some of whose edits did not count."""
+        if connection in self._refused:
+            return
+        if self._last_write is None:
+            connection.send(answer)
+            return
+
+        def written(done: asyncio.Future[None]) -> None:
+            if not done.cancelled() and done.exception() is None:
+                connection.send(answer)
+
+        self._last_write.add_done_callback(written)
 
     def _apply(self, connection: Connection, update: bytes) -> None:
         try:
@@ -239,7 +263,7 @@ class DocumentParty(Party):
 
     def _accepted(self, update: bytes) -> None:
         """Keep an update that is in the document now, and pass it on."""
-        self._log.append(update)
+        self._last_write = self._log.append(update)
         self.room.broadcast(yjs.update(update))
         self._changed_at = monotonic()
         self._unsaved = True

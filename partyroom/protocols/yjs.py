@@ -6,6 +6,7 @@
     1 awareness  update
     2 auth       0 permission denied, reason
     3 query awareness
+    102 sync status  payload (y-sweet's: comes back unchanged once all that was sent before it is stored)
 
 Numbers are varuints, and state vectors, updates and reasons carry their length in front (``y-protocols/sync.js``,
 ``awareness.js`` and ``auth.js``; the outer numbers are y-websocket's). A type that is not listed is reported as
@@ -28,6 +29,7 @@ __all__ = [
     "Message",
     "PermissionDenied",
     "QueryAwareness",
+    "SyncStatus",
     "SyncStep1",
     "SyncStep2",
     "Unknown",
@@ -36,6 +38,7 @@ __all__ = [
     "parse",
     "permission_denied",
     "query_awareness",
+    "sync_status",
     "sync_step1",
     "sync_step2",
     "update",
@@ -79,6 +82,12 @@ class PermissionDenied(NamedTuple):
     reason: str
 
 
+class SyncStatus(NamedTuple):
+    """Tell me when all that I sent is stored: the answer is the same message (``@y-sweet/client``, ``checkSync``)."""
+
+    payload: bytes
+
+
 class Unknown(NamedTuple):
     """A message of another dialect: its ``type`` and the bytes after it."""
 
@@ -86,7 +95,9 @@ class Unknown(NamedTuple):
     payload: bytes
 
 
-Message: TypeAlias = SyncStep1 | SyncStep2 | Update | Awareness | QueryAwareness | PermissionDenied | Unknown
+Message: TypeAlias = (
+    SyncStep1 | SyncStep2 | Update | Awareness | QueryAwareness | PermissionDenied | SyncStatus | Unknown
+)
 
 
 def parse(data: bytes, at: int = 0) -> Message:
@@ -106,6 +117,8 @@ def parse(data: bytes, at: int = 0) -> Message:
         return Awareness(_payload(data, at))
     if kind == 3:
         return QueryAwareness()
+    if kind == 102:
+        return SyncStatus(_payload(data, at))
     if kind == 2 and data[at : at + 1] == b"\x00":
         return PermissionDenied(Decoder(data, at + 1).string())
     return Unknown(kind, data[at:])
@@ -142,6 +155,11 @@ def awareness(update: bytes) -> bytes:
 def query_awareness() -> bytes:
     """The message that asks for everybody's presence."""
     return b"\x03"
+
+
+def sync_status(payload: bytes) -> bytes:
+    """The message that asks for, or gives, word that all before it is stored."""
+    return b"\x66" + varuint(len(payload)) + payload
 
 
 def permission_denied(reason: str) -> bytes:

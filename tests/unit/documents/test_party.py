@@ -15,6 +15,7 @@ from partyroom import Connection, DocumentParty, Lobby, MemoryStore, Request, Re
 from partyroom.http import Address
 from partyroom.local import LocalSocket
 from partyroom.protocols import lib0, yjs
+from partyroom.stores.base import Batch
 from partyroom.testing import ManualClock, fetch, settle, visit
 
 PATH = "/parties/notes/today"
@@ -318,6 +319,43 @@ async def test_on_load_fills_a_new_document_and_on_save_gets_it_back() -> None:
         assert str(ada.text) == "from elsewhere"
         await ada.insert(0, "edited ")
     assert saved[-1] == "edited from elsewhere"
+
+
+class Held(MemoryStore):
+    """A store whose disk waits for a word."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+
+    async def apply(self, address: Address, batch: Batch, *, fence: int = 0) -> None:
+        await self.free.wait()
+        await super().apply(address, batch, fence=fence)
+
+
+async def test_promise_9_a_client_hears_that_its_edits_are_saved_when_they_are_on_disk() -> None:
+    store, clock = Held(), ManualClock()
+    asked = yjs.sync_status(b"\x01")
+    async with Lobby({"notes": Notes}, store=store, clock=clock) as lobby, join(lobby) as ada:
+        await ada.socket.send(asked)
+        await ada.read()
+        assert yjs.SyncStatus(b"\x01") in ada.received  # nothing was sent, so all of it is saved
+        await ada.insert(0, "precious")
+        await ada.socket.send(yjs.sync_status(b"\x02"))
+        await clock.advance(1)
+        await ada.read()
+        assert yjs.SyncStatus(b"\x02") not in ada.received
+        store.free.set()
+        await ada.read()
+        assert yjs.SyncStatus(b"\x02") in ada.received
+
+
+async def test_promise_9_an_edit_that_does_not_count_is_never_said_to_be_saved(lobby: Lobby) -> None:
+    async with join(lobby, "?mode=read") as reader:
+        await reader.insert(0, "not allowed")
+        await reader.socket.send(yjs.sync_status(b"\x01"))
+        await reader.read()
+        assert yjs.SyncStatus(b"\x01") not in reader.received
 
 
 async def test_y_partykits_chunks_are_one_update(lobby: Lobby) -> None:

@@ -48,7 +48,7 @@ def test_a_message_may_start_further_on() -> None:
 @pytest.mark.parametrize(
     ("data", "unknown"),
     [
-        (b"\x66rest", yjs.Unknown(103, b"rest")),
+        (b"\x67rest", yjs.Unknown(103, b"rest")),
         (b"\x04", yjs.Unknown(4, b"")),
         (b"\x02\x01token", yjs.Unknown(2, b"\x01token")),
     ],

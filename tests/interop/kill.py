@@ -30,6 +30,8 @@ SAFE = 1.0
 """Seconds in which what was relayed reaches the disk: ``storage.LINGER`` is 0.05, the rest is for a busy disk."""
 EVERY = 5
 """Milliseconds between two edits of one writer."""
+AHEAD = 50
+"""Lines of a chat that are always on their way."""
 LETTERS = "ab"
 """Of the writers: ``a`` types the words a0, a1, a2..."""
 
@@ -152,7 +154,7 @@ def numbers(observer: Observer, letter: str) -> list[int]:
 
 
 async def kill_chats(server: Server, after: Iterable[int]) -> None:
-    """Somebody floods a room of the README's ``Chat``; the server is killed when another has heard so many lines.
+    """Somebody talks in a room of the README's ``Chat``; the server is killed when another has heard so many lines.
 
     The room passes a line on when ``await self.room.storage.put(...)`` has returned. ``server`` serves that class; it
     runs before and afterwards.
@@ -172,18 +174,15 @@ async def kill_chats(server: Server, after: Iterable[int]) -> None:
 async def _hear_until_killed(server: Server, url: str, lines: int) -> list[int]:
     async with connect(url) as listener, connect(url) as talker:
         assert [await listener.recv(), await talker.recv()] == ["[]", "[]"]
-        talking = asyncio.create_task(_talk(talker))
+        for number in range(AHEAD):
+            await talker.send(str(number))
+        heard = []
         async with asyncio.timeout(30):
-            heard = [int(await listener.recv()) for _ in range(lines)]
+            for number in range(lines):
+                heard.append(int(await listener.recv()))
+                await talker.send(str(AHEAD + number))
         server.kill()
         with suppress(ConnectionClosed):
             while True:  # what was on its way already
                 heard.append(int(await listener.recv()))
-        await talking
     return heard
-
-
-async def _talk(socket: ClientConnection) -> None:
-    with suppress(ConnectionClosed):
-        for number in range(1_000_000):
-            await socket.send(str(number))

@@ -11,6 +11,8 @@ The engine is pycrdt (yrs). Its habits, found by experiment with 0.14.13, shape 
 - Applying what the guard accepts is safe; *reading* is not always. Text with an emoji inside an ``Array``, which any
   client can put there, makes pycrdt loop forever in ``list(array)``, ``to_py()`` and ``str()`` of whatever holds it.
   Read a ``Text`` as text, and nothing else of an untrusted document in the server's process.
+- A document that has an observer is never freed: the engine holds the callback, and that the document, where Python's
+  garbage collector cannot look. So ours holds the replica weakly, and is taken away with it.
 - Inside an observer the document may not be touched. What ``on_edit`` hands out are bytes; its callback keeps to them.
 """
 
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
+from weakref import WeakMethod
 
 from pycrdt import Doc, TransactionEvent
 
@@ -67,9 +70,13 @@ class Replica:
         self._on_edit: Callable[[bytes], object] | None = None
         self._on_replaced: Callable[[], object] | None = None
         self._clocks = guard.state_vector(self.doc.get_state())
-        self._subscription = self.doc.observe(self._observe)
+        self._observer = _weakly(self._observe)
+        self._subscription = self.doc.observe(self._observer)
         if self._clocks:
             self._learn(self.doc.get_update())
+
+    def __del__(self) -> None:
+        self.doc.unobserve(self._subscription)
 
     # -- what the room asks ----------------------------------------------------------------------------------------
 
@@ -261,7 +268,7 @@ class Replica:
             if watch:
                 self._applying = False
             else:
-                self._subscription = doc.observe(self._observe)
+                self._subscription = doc.observe(self._observer)
         return self._fired
 
     def _observe(self, event: TransactionEvent) -> None:
@@ -314,13 +321,24 @@ class Replica:
         renewed: Doc[Any] = Doc(client_id=self.doc.client_id, guid=self.doc.guid)
         self.doc.unobserve(self._subscription)
         self.doc = renewed
-        self._subscription = renewed.observe(self._observe)
+        self._subscription = renewed.observe(self._observer)
         self._engine(self._surrogates.mend(state, guard.check(state)))
         for waiting in self._waiting:
             self._engine(self._surrogates.mend(waiting.update, waiting.summary))
         self._read_clocks()
         if self._on_replaced is not None:
             self._on_replaced()
+
+
+def _weakly(observe: Callable[[TransactionEvent], None]) -> Callable[[TransactionEvent], None]:
+    """An observer that calls a method as long as its object lives, and does not keep it alive."""
+    method = WeakMethod(observe)
+
+    def observer(event: TransactionEvent) -> None:
+        if (alive := method()) is not None:
+            alive(event)
+
+    return observer
 
 
 def _reraise_if_ours(error: BaseException) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from random import Random
 from typing import Any
+from weakref import ref
 
 import pytest
 from pycrdt import Doc, Text
@@ -278,3 +280,14 @@ def test_a_request_to_stop_the_program_is_no_panic(monkeypatch: pytest.MonkeyPat
 def test_a_malformed_state_vector_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         Replica().diff(data)
+
+
+def test_a_document_leaves_memory_with_its_replica() -> None:
+    replica = Replica()
+    for update in typed(3):
+        replica.apply(update)
+    replica.doc.get("t", type=Text).insert(0, "edited here ")
+    document = ref(replica.doc)
+    del replica
+    gc.collect()
+    assert document() is None

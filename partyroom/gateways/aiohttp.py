@@ -285,6 +285,8 @@ async def _request(request: web.BaseRequest, most: int) -> Request:
     except TimeoutError:
         raise Refused(408, "The request body took too long") from None
     except (ConnectionError, web.RequestPayloadError):
+        # aiohttp keeps this error at the stream and the error keeps this frame: a ring, which the collector finds late.
+        body.clear()
         raise Refused(400, "The request body is broken") from None
     return Request(
         method=request.method,

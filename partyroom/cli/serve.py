@@ -10,7 +10,7 @@ import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -102,10 +102,23 @@ def _lobby(target: str | None, data: Path, *, listed: bool, **options: Any) -> L
         lobby = Lobby(PARTIES, store=store, pages=pages, **options)
     else:
         lobby = load(target, store, pages=pages, **options)
-        if lobby.pages is None:  # a Lobby of the target's own
-            lobby.pages = pages
+        if lobby.store is not store:
+            _settle(lobby, target, pages, **options)
     pages.lobby = lobby
     return lobby
+
+
+def _settle(
+    lobby: Lobby, target: str, pages: Pages, *, hosts: Collection[str] | None, origins: Collection[str], cors: bool
+) -> None:
+    """A Lobby of the target's own keeps its settings, gets the ones it leaves open, and is not second-guessed."""
+    for option, given, where in (("--origin", origins, "origins=..."), ("--cors", cors, "cors=True")):
+        if given:
+            raise TargetError(f"{target} has a Lobby of its own: {option} belongs there, as Lobby(..., {where})")
+    if lobby.pages is None:
+        lobby.pages = pages
+    if lobby.hosts is None and hosts is not None:
+        lobby.hosts = frozenset(hosts)
 
 
 async def _serve(

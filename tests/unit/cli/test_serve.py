@@ -171,3 +171,26 @@ async def test_a_lobby_of_ones_own_has_the_list_of_rooms_and_keeps_its_store(tmp
         ):
             assert json.loads(await answer.text())["rooms"] == [{"party": "own", "room": "any", "people": 1}]
         assert await child.end(signal.SIGTERM, within=3) == 0
+
+
+OWN = "from partyroom import Lobby, Party\nclass Room(Party): ...\nlobby = Lobby(Room)\n"
+
+
+@pytest.mark.parametrize("option", ["--cors", "--origin=https://example.com"])
+async def test_a_setting_that_a_lobby_of_ones_own_would_not_heed_is_refused(tmp_path: Path, option: str) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    async with Child.started("own.py", option, cwd=tmp_path) as child:
+        line = await child.line("partyroom: own.py has a Lobby of its own")
+        assert option.partition("=")[0] in line
+        assert await child.process.wait() == 1
+
+
+async def test_a_lobby_of_ones_own_on_loopback_answers_to_loopback_names_only(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(OWN)
+    async with Child.started("own.py", cwd=tmp_path) as child:
+        url = (await child.line("partyroom is open at")).rpartition(" ")[2]
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url + "/parties/room/x", headers={"host": "rebound.example"}) as answer:
+                assert answer.status == 403
+            async with session.get(url + "/parties/room/x") as answer:
+                assert answer.status == 404

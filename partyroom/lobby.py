@@ -85,7 +85,8 @@ class Lobby:
         placement: Placement | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.party_classes, self._main = _party_classes(parties)
+        self.party_classes, self.main = _party_classes(parties)
+        """The parties by name, and the name that ``main`` is short for where none is called so."""
         self.store: Store = MemoryStore() if store is None else store
         self.limits = limits
         self.env: Mapping[str, Any] = dict(env or {})
@@ -220,8 +221,8 @@ class Lobby:
         if split is None:
             return None
         address, subpath = split
-        if address.party == "main" and self._main is not None:
-            address = Address(self._main, address.room)
+        if address.party == "main" and self.main is not None:
+            address = Address(self.main, address.room)
         party_class = self.party_classes.get(address.party)
         if party_class is None:
             raise Refused(404, "Not found: there is no such party here")
@@ -376,6 +377,8 @@ class Parties:
         self._lobby = lobby
 
     def __getitem__(self, party: str) -> Mapping[str, RoomStub]:
+        if party == "main" and self._lobby.main is not None:
+            party = self._lobby.main
         if party not in self._lobby.party_classes:
             raise KeyError(f"there is no party {party!r} here, only {', '.join(self._lobby.party_classes)}")
         return _Rooms(self._lobby, party)
@@ -415,11 +418,24 @@ class RoomStub:
         room = await self._lobby.room(self.address)
         return await LocalSocket(room, self._request(path, "GET", headers, b"", user)).open()
 
+    async def admit(self, request: Request) -> Admission:
+        """Let in a visitor from outside, as a gateway does: before-hook, origins and caps included. Raises ``Refused``.
+
+        The path of ``request`` is replaced by this room's; all else in it is the visitor's.
+        """
+        admitted = await self._lobby.admit(request.replace(path=self._path))
+        if isinstance(admitted, Response):
+            raise Refused(admitted.status, admitted.body.decode(errors="replace").strip())
+        return admitted
+
+    @property
+    def _path(self) -> str:
+        return f"/parties/{quote(self.address.party, safe='')}/{quote(self.address.room, safe='')}"
+
     def _request(self, path: str, method: str, headers: Pairs, body: bytes, user: Any) -> Request:
-        own = f"/parties/{quote(self.address.party, safe='')}/{quote(self.address.room, safe='')}"
         if path and not path.startswith(("/", "?")):
-            own += "/"
-        request = Request.build(own + path, method, headers=headers, body=body, user=user)
+            path = "/" + path
+        request = Request.build(self._path + path, method, headers=headers, body=body, user=user)
         address, subpath = split_path(request.path) or (self.address, "")
         return request.replace(
             party=address.party,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -54,6 +54,8 @@ class DocumentParty(Party):
         self._chunks: dict[Connection, chunks.Reassembler] = {}
         self._greeted: set[Connection] = set()
         self._refused: set[Connection] = set()
+        self._answered: set[Connection] = set()
+        self._held: dict[Connection, bytes] = {}
         self._last_write: Write | None = None
         self._saver: asyncio.Task[None] | None = None
         self._rebuilding: asyncio.Task[None] | None = None
@@ -78,7 +80,8 @@ class DocumentParty(Party):
         return cls.on_before_connect(request)
 
     def can_read(self, connection: Connection) -> bool:
-        """Whether this client may see the document; asked when it joins. ``False`` closes it with 4403.
+        """Whether this client may see the document; asked when it joins, and when a Hocuspocus client shows a new
+        token. ``False`` closes it with 4403.
 
         Where this is overridden, the document is not given out over HTTP, which has no connection to ask about.
         """
@@ -163,6 +166,8 @@ class DocumentParty(Party):
         self._chunks.pop(connection, None)
         self._greeted.discard(connection)
         self._refused.discard(connection)
+        self._answered.discard(connection)
+        self._held.pop(connection, None)
         self._present(self.awareness.remove(connection))
         if not self.room.connections():
             self._compact(quiet=True)
@@ -198,9 +203,10 @@ class DocumentParty(Party):
                     self._apply(connection, update)
                 else:
                     self._refused.add(connection)
+                if isinstance(message, yjs.SyncStep2):
+                    self._answers(connection)
             case yjs.Awareness(update):
-                identity = connection.request.user or connection.request.query.get("_pk")
-                self._present(self.awareness.apply(connection, update, identity))
+                self._present(self.awareness.apply(connection, update, _identity(connection.request)))
             case yjs.SyncStep1(state_vector):
                 connection.send(yjs.sync_step2(self._replica.diff(state_vector)))
                 for update in self._replica.waiting:
@@ -210,14 +216,30 @@ class DocumentParty(Party):
                 self._greeted.add(connection)
             case yjs.QueryAwareness():
                 connection.send(yjs.awareness(self.awareness.everybody() or b"\x00"))
+            case yjs.Access():
+                self._tell_access(connection)
             case yjs.SyncStatus():
                 self._acknowledge(connection, yjs.sync_status(message.payload))
             case yjs.Unknown() | yjs.PermissionDenied():
                 log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
 
+    def _tell_access(self, connection: Connection) -> None:
+        if self.can_read(connection):
+            connection.send(yjs.access(self.can_write(connection)))
+        else:
+            connection.close(CloseCode.FORBIDDEN, "you may not read this document")
+
     def _acknowledge(self, connection: Connection, answer: bytes) -> None:
-        """Send ``answer`` once all edits so far are on disk; never to a client some of whose edits did not count."""
+        """Send ``answer`` once all edits so far are on disk; never to a client some of whose edits did not count.
+
+        ``@y-sweet/client`` asks as soon as it is connected, before it answers our step 1 with what it wrote offline,
+        and hangs up where it hears nothing for 3 s after asking.
+        """
         if connection in self._refused:
+            connection.send(yjs.permission_denied("what you wrote is not saved: you may not write here"))
+            return
+        if connection not in self._answered:
+            self._held[connection] = answer
             return
         if self._last_write is None:
             connection.send(answer)
@@ -228,6 +250,12 @@ class DocumentParty(Party):
                 connection.send(answer)
 
         self._last_write.add_done_callback(written)
+
+    def _answers(self, connection: Connection) -> None:
+        """A client has answered our step 1: what it wrote before it came is here, so it may hear whether that is saved."""
+        self._answered.add(connection)
+        if (answer := self._held.pop(connection, None)) is not None:
+            self._acknowledge(connection, answer)
 
     def _apply(self, connection: Connection, update: bytes) -> None:
         try:
@@ -294,3 +322,9 @@ class DocumentParty(Party):
                     raise
         finally:
             self._saver = None
+
+
+def _identity(request: Request) -> Any:
+    """What stays the same when a client comes again: its user, by name where a token names it; or the id it chose."""
+    user = request.user.get("sub") if isinstance(request.user, Mapping) else request.user
+    return user or request.query.get("_pk")

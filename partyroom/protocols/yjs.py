@@ -7,6 +7,7 @@
     2 auth       0 permission denied, reason
     3 query awareness
     102 sync status  payload (y-sweet's: comes back unchanged once all that was sent before it is stored)
+    104 access   ours: asks what its sender may do; the answer ends with a byte, 1 may edit or 0 may only read
 
 Numbers are varuints, and state vectors, updates and reasons carry their length in front (``y-protocols/sync.js``,
 ``awareness.js`` and ``auth.js``; the outer numbers are y-websocket's). A type that is not listed is reported as
@@ -25,6 +26,7 @@ from .lib0 import Decoder, read_varuint, varuint
 
 __all__ = [
     "EMPTY_UPDATE",
+    "Access",
     "Awareness",
     "Message",
     "PermissionDenied",
@@ -34,6 +36,7 @@ __all__ = [
     "SyncStep2",
     "Unknown",
     "Update",
+    "access",
     "awareness",
     "parse",
     "permission_denied",
@@ -88,6 +91,12 @@ class SyncStatus(NamedTuple):
     payload: bytes
 
 
+class Access(NamedTuple):
+    """What may I do here? The answer says whether the asker may edit; the question (``None``) does not."""
+
+    write: bool | None = None
+
+
 class Unknown(NamedTuple):
     """A message of another dialect: its ``type`` and the bytes after it."""
 
@@ -96,7 +105,7 @@ class Unknown(NamedTuple):
 
 
 Message: TypeAlias = (
-    SyncStep1 | SyncStep2 | Update | Awareness | QueryAwareness | PermissionDenied | SyncStatus | Unknown
+    SyncStep1 | SyncStep2 | Update | Awareness | QueryAwareness | PermissionDenied | SyncStatus | Access | Unknown
 )
 
 
@@ -119,6 +128,8 @@ def parse(data: bytes, at: int = 0) -> Message:
         return QueryAwareness()
     if kind == 102:
         return SyncStatus(_payload(data, at))
+    if kind == 104:
+        return Access(data[at] != 0 if at < len(data) else None)
     if kind == 2 and data[at : at + 1] == b"\x00":
         return PermissionDenied(Decoder(data, at + 1).string())
     return Unknown(kind, data[at:])
@@ -160,6 +171,11 @@ def query_awareness() -> bytes:
 def sync_status(payload: bytes) -> bytes:
     """The message that asks for, or gives, word that all before it is stored."""
     return b"\x66" + varuint(len(payload)) + payload
+
+
+def access(write: bool | None = None) -> bytes:
+    """The message that asks what its sender may do or, with ``write``, that answers."""
+    return b"\x68" if write is None else b"\x68\x01" if write else b"\x68\x00"
 
 
 def permission_denied(reason: str) -> bytes:

@@ -12,8 +12,9 @@ import pytest
 
 from partyroom import Connection, Cron, Limits, Lobby, Party, Refused, Request, Response
 from partyroom.errors import StoreError
-from partyroom.http import Address
+from partyroom.http import Address, Headers, Query
 from partyroom.lobby import Admission, party_name
+from partyroom.local import LocalSocket
 from partyroom.stores.base import Batch
 from partyroom.stores.memory import MemoryStore
 from partyroom.testing import ManualClock, fetch, settle, visit
@@ -550,6 +551,36 @@ class TestRoomsThatVisitRooms:
             await socket.send("hello")
             assert await socket.receive() == '["me","hello"]'
             await socket.close()
+
+    async def test_a_visitor_from_outside_is_asked_as_at_the_gate(self) -> None:
+        class Closed(Where):
+            limits = Limits(connections_per_room=1)
+
+            @classmethod
+            def on_before_connect(cls, request: Request) -> Request | Response:
+                if request.query.get("token") != "secret":
+                    return Response("who are you?", 401)
+                return request.replace(user="ada")
+
+        async with Lobby({"closed": Closed}) as lobby:
+            door, stranger = (
+                lobby.parties["closed"]["a/b"],
+                Request.build("/elsewhere", headers={"host": "example.com"}),
+            )
+            with pytest.raises(Refused, match="401: who are you"):
+                await door.admit(stranger)
+            guest = stranger.replace(query=Query({"token": "secret"}))
+            room, request = await door.admit(guest)
+            assert (request.room, request.user, request.headers["host"]) == ("a/b", "ada", "example.com")
+            with pytest.raises(Refused, match="403: Origin"):
+                await door.admit(guest.replace(headers=Headers({"origin": "http://evil.example"})))
+            async with LocalSocket(room, request):
+                with pytest.raises(Refused, match="503"):
+                    await door.admit(guest)
+
+    async def test_main_is_the_party_that_it_is_short_for(self) -> None:
+        async with Lobby(Where) as lobby:
+            assert lobby.parties["main"]["x"].address == ("where", "x")
 
     async def test_a_party_that_is_not_served_is_a_key_error(self, lobby: Lobby) -> None:
         assert list(lobby.parties) == ["chat", "other"]

@@ -358,6 +358,19 @@ async def test_promise_9_an_edit_that_does_not_count_is_never_said_to_be_saved(l
         assert yjs.SyncStatus(b"\x01") not in reader.received
 
 
+async def test_whoever_asks_is_told_whether_it_may_edit_and_asked_to_leave_where_it_may_not_read(lobby: Lobby) -> None:
+    async with join(lobby) as writer, join(lobby, "?mode=read") as reader:
+        for client, write in (writer, True), (reader, False):
+            await client.socket.send(yjs.access())
+            await client.read()
+            assert client.received[-1] == yjs.Access(write)
+        assert reader.socket.connection is not None
+        reader.socket.connection.request = Request.build(PATH + "?mode=none")
+        await reader.socket.send(yjs.access())
+        assert reader.socket.transport.ended is not None
+        assert reader.socket.transport.ended.code == 4403
+
+
 async def test_y_partykits_chunks_are_one_update(lobby: Lobby) -> None:
     async with join(lobby) as ada, join(lobby) as bob:
         big = "x" * 2_500_000

@@ -37,6 +37,11 @@ def test_messages_are_built_and_parsed_as_y_protocols_does(name: str, built: byt
     assert type(yjs.parse(VECTORS[name])) is type(parsed)
 
 
+@pytest.mark.parametrize("write", [None, True, False])
+def test_the_question_of_access_and_its_answers_are_read_as_they_are_built(write: bool | None) -> None:
+    assert yjs.parse(yjs.access(write)) == yjs.Access(write)
+
+
 def test_what_follows_the_first_message_is_ignored() -> None:
     assert yjs.parse(yjs.update(b"abc") + yjs.query_awareness()) == yjs.Update(b"abc")
 

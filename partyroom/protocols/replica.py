@@ -35,6 +35,11 @@ from .surrogates import Surrogates, may_hold_pairs
 __all__ = ["Replica", "ReplicaBroken"]
 
 
+MOST_WAITING = 1000
+"""Updates that may wait for their predecessors: each costs a look at every edit. A client whose updates are refused for
+this has what they lack, and a new sync brings all of it."""
+
+
 class ReplicaBroken(ProtocolError):
     """The engine failed in the middle of an update: the document in memory is not to be trusted any more."""
 
@@ -54,7 +59,7 @@ class Replica:
     """A Yjs document and who is in it.
 
     ``doc`` is the live document, free to be edited by server code; ``awareness`` is who is here. ``max_waiting`` bounds
-    the bytes of updates whose predecessors are missing.
+    the bytes of updates whose predecessors are missing (and ``MOST_WAITING`` their number).
     """
 
     def __init__(self, doc: Doc[Any] | None = None, *, max_waiting: int = 32 * MIB) -> None:
@@ -204,14 +209,16 @@ class Replica:
         """Takes an update of which a part may have to wait; the engine applies the rest, and the clocks tell."""
         if any(waiting.update == update for waiting in self._waiting):
             return False
-        if self._waiting_bytes + len(update) > self._max_waiting:
+        if self._waiting_bytes + len(update) > self._max_waiting or len(self._waiting) >= MOST_WAITING:
             raise ProtocolError("too many updates wait for their predecessors", CloseCode.POLICY_VIOLATION)
+        before = self._clocks
         fired = self._engine(self._surrogates.mend(update, summary), watch=True)
         self._read_clocks()
         if waits := self._waits(summary):
             self._waiting.append(_Waiting(update, summary, self._clocks_of(summary)))
             self._waiting_bytes += len(update)
-        if fired and self._waiting:
+        # What fired may only wait; and the engine lists clients of whom it has nothing yet.
+        if self._waiting and any(clock > before.get(client, 0) for client, clock in self._clocks.items()):
             self._retry()
         return fired or waits
 

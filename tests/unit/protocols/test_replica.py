@@ -12,7 +12,7 @@ from pycrdt import Doc, Text
 
 from partyroom.errors import CloseCode, ProtocolError
 from partyroom.protocols import guard
-from partyroom.protocols.replica import Replica, ReplicaBroken
+from partyroom.protocols.replica import MOST_WAITING, Replica, ReplicaBroken
 from tests.unit.protocols.mutants import honest
 
 HONEST = honest()
@@ -291,3 +291,16 @@ def test_a_document_leaves_memory_with_its_replica() -> None:
     del replica
     gc.collect()
     assert document() is None
+
+
+def test_only_so_many_updates_may_wait() -> None:
+    first, *others = typed(MOST_WAITING + 2)
+    replica = Replica()
+    for update in others[:-1]:
+        replica.apply(update)
+    with pytest.raises(ProtocolError, match="too many updates wait"):
+        replica.apply(others[-1])
+    for update in (first, others[-1]):
+        assert replica.apply(update)
+    assert len(text_of(replica)) == MOST_WAITING + 2
+    assert not replica.pending

@@ -197,13 +197,14 @@ class DocumentParty(Party):
     def _take(self, connection: Connection, message: yjs.Message) -> None:
         match message:
             case yjs.Update(update) | yjs.SyncStep2(update):
+                first = isinstance(message, yjs.SyncStep2) and connection not in self._answered
                 if update == yjs.EMPTY_UPDATE:
                     pass
                 elif self.can_write(connection):
                     self._apply(connection, update)
-                else:
+                elif not (first and self._replica.holds(update)):
                     self._refused.add(connection)
-                if isinstance(message, yjs.SyncStep2):
+                if first:
                     self._answers(connection)
             case yjs.Awareness(update):
                 self._present(self.awareness.apply(connection, update, _identity(connection.request)))
@@ -252,7 +253,7 @@ class DocumentParty(Party):
         self._last_write.add_done_callback(written)
 
     def _answers(self, connection: Connection) -> None:
-        """A client has answered our step 1: what it wrote before it came is here, so it may hear whether that is saved."""
+        """A client has answered our step 1: what it wrote offline is here, and it may hear whether that is saved."""
         self._answered.add(connection)
         if (answer := self._held.pop(connection, None)) is not None:
             self._acknowledge(connection, answer)

@@ -28,6 +28,7 @@ from ..errors import CloseCode, ProtocolError
 from ..limits import MIB
 from . import guard
 from .awareness import Awareness
+from .deletions import covers
 from .guard import Summary
 from .nesting import FEW, MAX_NESTING, deepest
 from .surrogates import Surrogates, may_hold_pairs
@@ -128,6 +129,11 @@ class Replica:
             return None
         whole = guard.state_vector(copy.get_state()) == guard.state_vector(self.doc.get_state())
         return snapshot if whole else None
+
+    def holds(self, update: bytes) -> bool:
+        """Whether an update brings nothing, as the SyncStep2 of who has nothing new; raises ``ProtocolError``."""
+        summary = guard.check(update)
+        return not summary.structs and covers(guard.check(self.doc.get_update(self.doc.get_state())), summary)
 
     def on_edit(self, callback: Callable[[bytes], object]) -> None:
         """Calls ``callback(update)`` for every edit that server code makes to ``doc``, in place of an earlier callback.

@@ -356,6 +356,60 @@ async def test_promise_9_an_edit_that_does_not_count_is_never_said_to_be_saved(l
         await reader.socket.send(yjs.sync_status(b"\x01"))
         await reader.read()
         assert yjs.SyncStatus(b"\x01") not in reader.received
+        assert isinstance(reader.received[-1], yjs.PermissionDenied), (
+            "some answer: a y-sweet client takes silence for death"
+        )
+
+
+async def test_promise_9_what_was_written_offline_is_not_said_to_be_saved_before_it_has_come() -> None:
+    """A y-sweet client asks when it is connected, and only then answers our SyncStep1 with what it wrote offline."""
+    clock = ManualClock()
+    async with Lobby({"notes": Notes}, clock=clock) as lobby, visit(lobby, PATH) as socket:
+        ada = Client(socket)
+        ada.text.insert(0, "written offline")
+        await socket.send(yjs.sync_status(b"\x01"))
+        await settle()
+        assert len(socket.transport.messages) == 1, "only our SyncStep1"
+        socket.transport.messages.clear()
+        await socket.send(yjs.sync_step2(ada.doc.get_update()))
+        await clock.advance(1)
+        await ada.read()
+        assert ada.received == [yjs.Update(ada.doc.get_update()), yjs.SyncStatus(b"\x01")]
+
+
+async def test_a_reader_with_nothing_of_its_own_hears_that_nothing_is_unsaved() -> None:
+    """Its SyncStep2 repeats all deletions that it knows of, which is no edit; one more would be."""
+    clock = ManualClock()
+    async with Lobby({"notes": Notes}, clock=clock) as lobby, join(lobby) as ada:
+        await ada.insert(0, "abc")
+        before = ada.doc.get_state()
+        del ada.text[1:2]
+        await ada.socket.send(yjs.update(ada.doc.get_update(before)))
+        await clock.advance(1)
+        for more in False, True:
+            doc: Doc[Any] = Doc()
+            doc.apply_update(ada.doc.get_update())
+            if more:
+                del doc.get("body", type=Text)[0:1]
+            async with join(lobby, "?mode=read", doc) as reader:
+                await reader.socket.send(yjs.sync_status(b"\x01"))
+                await reader.read()
+                assert (yjs.SyncStatus(b"\x01") in reader.received) is not more
+        await ada.read()
+        assert str(ada.text) == "ac"
+
+
+async def test_a_reconnect_with_a_new_token_of_the_same_user_takes_its_presence_over(lobby: Lobby) -> None:
+    """A token is made anew each time, but its subject stays."""
+    async with join(lobby) as bob, visit(lobby, PATH, user={"sub": "ada", "exp": 2}) as again:
+        async with (
+            visit(lobby, PATH, user={"sub": "ada", "exp": 1}) as ada,
+            visit(lobby, PATH, user={"sub": "eve"}) as eve,
+        ):
+            for clock, socket in enumerate((ada, again, eve), 1):
+                await socket.send(yjs.awareness(present(7, clock, f'{{"clock":{clock}}}')))
+        await bob.read()
+        assert bob.people == {7: '{"clock":2}'}
 
 
 async def test_whoever_asks_is_told_whether_it_may_edit_and_asked_to_leave_where_it_may_not_read(lobby: Lobby) -> None:

@@ -180,8 +180,8 @@ class Gateway:
 
     async def _websocket(self, request: web.BaseRequest, admitted: Admission) -> web.StreamResponse:
         wire = request.transport
-        if wire is None:
-            raise ConnectionResetError("the client has gone")
+        if wire is None:  # gone while it was being admitted: nobody reads this
+            return web.Response(status=400)
         room, asked = admitted
         socket = Socket(self, wire)
         ws = open_socket(
@@ -193,6 +193,8 @@ class Gateway:
         )
         try:
             await ws.prepare(request)
+        except ConnectionError:
+            return web.Response(status=400)
         except ValueError as error:  # a key that is not ASCII, which aiohttp does not expect
             raise web.HTTPBadRequest(text="The handshake is broken\n") from error
         self._sockets.add(socket)

@@ -199,6 +199,32 @@ class TestServer:
         assert len([record for record in caplog.records if record.levelno >= logging.WARNING]) <= 1
         assert not any(record.exc_info for record in caplog.records)
 
+    async def test_one_who_is_gone_before_the_answer_costs_no_traceback(self, caplog: pytest.LogCaptureFixture) -> None:
+        asked, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow(Echo):
+            @classmethod
+            async def on_before_connect(cls, request: Request) -> None:
+                asked.set()
+                await go_on.wait()
+
+        class Plain(Echo):
+            pass
+
+        async with Server(Lobby({"chat": Slow, "other": Plain}), port=0) as server, AsyncExitStack() as stack:
+            served = Served(server.lobby, server.url, stack)
+            with caplog.at_level(logging.INFO):
+                wire = await served.wire(None)
+                asking = asyncio.create_task(wire.upgrade(ROOM))
+                await within(asked.wait())
+                asking.cancel()
+                await asyncio.wait([asking])
+                wire.abort()
+                await served.client("/parties/other/lobby")  # the server has had time to notice
+                go_on.set()
+                await served.client()  # the server has had time to complain
+        assert not any(record.exc_info for record in caplog.records)
+
     async def test_a_request_outside_rooms_asks_the_first_party_and_then_the_pages(self) -> None:
         class Front(Echo):
             @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import json
 import re
 import sys
 from collections.abc import AsyncIterator
@@ -54,6 +55,23 @@ async def test_the_chat_keeps_its_lines_and_counts_its_people(block: Any) -> Non
             assert (await fetch(lobby, "/parties/chat/lobby")).body == b'{"here":2}'
         async with visit(lobby, "/parties/chat/lobby") as carol:
             assert await carol.receive() == '["hello"]'
+
+
+@pytest.mark.parametrize("message", [b"bytes", "x" * 200_000, "\0" * 1000])
+async def test_the_chat_bears_whatever_anybody_sends(block: Any, message: str | bytes) -> None:
+    async with (
+        Lobby(block("class Chat(Party)")) as lobby,
+        visit(lobby, "/parties/chat/lobby") as alice,
+        visit(lobby, "/parties/chat/lobby") as bob,
+    ):
+        await bob.receive()
+        for _ in range(100):
+            await alice.send(message)
+            await bob.receive()
+        await alice.send("hello")
+        assert await bob.receive() == "hello"
+        async with visit(lobby, "/parties/chat/lobby") as carol:
+            assert len(json.loads(await carol.receive())) == 100
 
 
 async def test_the_notes_refuse_strangers_and_greet_friends(block: Any) -> None:

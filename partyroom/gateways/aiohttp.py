@@ -312,7 +312,7 @@ def routes(lobby: Lobby, **options: bool | float) -> list[web.RouteDef]:
     ``options`` are those of ``Gateway``.
     """
     handle = Gateway(lobby, **options).handle  # type: ignore[arg-type]
-    return [web.route("*", "/{_:/*part(?:ies|y)/.*}", handle)]  # empty segments do not count
+    return [web.route("*", "/{_:(?s:/*part(?:ies|y)/.*)}", handle)]  # empty segments do not count
 
 
 def lifespan(lobby: Lobby) -> Callable[[web.Application], AsyncIterator[None]]:
@@ -349,7 +349,7 @@ class Server:
         self._gateway = Gateway(lobby, **options)  # type: ignore[arg-type]
         self._silent: set[asyncio.Protocol] = set()
         app = web.Application()
-        app.router.add_route("*", "/{_:.*}", self._handle)
+        app.router.add_route("*", "/{_:(?s:.*)}", self._handle)
         self._runner = web.AppRunner(
             app,
             access_log=None,

@@ -658,6 +658,7 @@ class GatewaySuite:
             ("/parties/chat/..", "..", ""),
             ("/parties/chat/a+b;c", "a+b;c", ""),
             ("/parties/chat/%00", "\0", ""),
+            ("/parties/chat/two%0Alines/and%0Amore", "two\nlines", "and\nmore"),
         ],
     )
     async def test_a_path_is_taken_as_it_was_sent(self, serve: Serve, path: str, room: str, subpath: str) -> None:

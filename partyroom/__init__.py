@@ -18,6 +18,7 @@ from .room import Room
 from .stores.memory import MemoryStore
 
 if TYPE_CHECKING:
+    from .documents.multiplex import HocuspocusParty
     from .documents.party import DocumentParty
     from .stores.sqlite import SQLiteStore
 
@@ -27,6 +28,7 @@ __all__ = [
     "Cron",
     "DocumentParty",
     "Headers",
+    "HocuspocusParty",
     "Limits",
     "Lobby",
     "MemoryStore",
@@ -41,7 +43,11 @@ __all__ = [
     "SQLiteStore",
 ]
 
-_LAZY = {"DocumentParty": "partyroom.documents.party", "SQLiteStore": "partyroom.stores.sqlite"}
+_LAZY = {
+    "DocumentParty": "partyroom.documents.party",
+    "HocuspocusParty": "partyroom.documents.multiplex",
+    "SQLiteStore": "partyroom.stores.sqlite",
+}
 
 
 def __getattr__(name: str) -> Any:

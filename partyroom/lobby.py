@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 from .alarms import Alarms
@@ -130,7 +130,7 @@ class Lobby:
             await asyncio.gather(*(room.stop() for room in list(self._rooms.values())))
         await self.store.close()
 
-    async def __aenter__(self) -> Lobby:
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 

@@ -1,4 +1,4 @@
-"""The README does what it says: its Python blocks run, and its table of limits is the code's."""
+"""The README does what it says: its Python blocks run, and its tables are what the code and its tests say."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +21,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from partyroom import Limits, Lobby, Refused
 from partyroom.testing import fetch, visit
+from tests.interop import table
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
@@ -113,6 +115,20 @@ def test_the_table_of_limits_names_each_with_its_default() -> None:
     assert {field.name for field in fields(Limits)} <= rows.keys()
     for field in fields(Limits):
         assert rows[field.name] == spelled(field.name, field.default), field.name
+
+
+def test_the_table_of_clients_has_every_family_and_claims_only_what_a_test_shows() -> None:
+    modules = [import_module(f"tests.interop.{path.stem}") for path in table.HERE.glob("test_*.py")]
+    tests = [one for module in modules for name, one in vars(module).items() if name.startswith("test_")]
+    proofs = {proof for test in tests for proof in table.proofs_of_function(test)}
+    rows = table.read()
+    assert list(rows) == [table.label(family) for family in table.FAMILIES]
+    for family in table.FAMILIES:
+        for claim, title in table.CLAIMS.items():
+            shown = "yes" if table.Proof(family, claim) in proofs else ""
+            assert rows[table.label(family)][title] == shown, (
+                f"{family}: {title} (PARTYROOM_TABLE=1 pytest tests/interop)"
+            )
 
 
 def spelled(name: str, value: Any) -> str:

@@ -13,8 +13,15 @@ import pytest
 
 from tests.interop.node import NodeClient
 from tests.interop.server import HERE, Server, readme_chat
+from tests.interop.table import Recorder
 
 StartClient = Callable[..., Awaitable[NodeClient]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Write the README's table of clients where that is asked for."""
+    if os.environ.get("PARTYROOM_TABLE") == "1":
+        config.pluginmanager.register(Recorder())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -53,6 +60,15 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
+def stuck_server(tmp_path: Path) -> Iterator[Server]:
+    """A server whose store takes nothing until it is told to."""
+    server = Server(tmp_path / "data", target="stuck_parties.py")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
 def chat_server(tmp_path: Path) -> Iterator[Server]:
     """A server of the README's chat."""
     server = Server(tmp_path / "data", target=str(readme_chat(tmp_path)))
@@ -70,7 +86,7 @@ def room() -> str:
 
 @pytest.fixture
 async def start_client() -> AsyncIterator[StartClient]:
-    """Starts npm clients (``start_client("socket.js")``) that end with the test."""
+    """Starts clients (``start_client("socket.js")``) that end with the test."""
     async with AsyncExitStack() as stack:
 
         async def start(script: str, *arguments: str) -> NodeClient:

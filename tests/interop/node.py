@@ -1,10 +1,11 @@
-"""A published npm client in a child process: commands go in and events come out as JSON lines (see ``driver.js``)."""
+"""A published client in a child process: commands go in and events come out as JSON lines (see ``driver.js``)."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import json
+import sys
 from asyncio.subprocess import PIPE, Process
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
@@ -36,9 +37,10 @@ class NodeClient:
     @classmethod
     @asynccontextmanager
     async def running(cls, script: str, *arguments: str) -> AsyncIterator[NodeClient]:
-        """Start ``node SCRIPT``, and end it with the block."""
+        """Start ``node SCRIPT``, or Python for a script of Python's, and end it with the block."""
+        program = sys.executable if script.endswith(".py") else "node"
         process = await asyncio.create_subprocess_exec(
-            "node", str(HERE / script), *arguments, stdin=PIPE, stdout=PIPE, limit=16 * MIB, cwd=HERE
+            program, str(HERE / script), *arguments, stdin=PIPE, stdout=PIPE, limit=16 * MIB, cwd=HERE
         )
         client = cls(process)
         try:

@@ -56,7 +56,13 @@ class Switchboard(Party):
 
 
 class Notes(DocumentParty):
-    """A document room as it comes, which answers an HTTP request when all that it has relayed so far is on disk."""
+    """A document room in which ``mode=read`` may not write.
+
+    It answers an HTTP request when all that it has relayed so far is on disk.
+    """
+
+    def can_write(self, connection: Connection) -> bool:
+        return connection.request.query.get("mode") != "read"
 
     async def on_request(self, request: Request) -> Response:
         await self.room.storage.put("asked", request.method)  # a room's writes reach the disk in their order

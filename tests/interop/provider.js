@@ -1,44 +1,66 @@
-// One Yjs provider with its document, driven by the tests: `node provider.js y-websocket|y-partykit|y-partyserver`.
+// One Yjs provider with its document, driven by the tests: `node provider.js y-websocket`, or another of those below.
 
 import { createHash } from "node:crypto";
 import { WebSocket } from "ws";
-import * as Y from "yjs";
 import { drive, emit } from "./driver.js";
 
+const polyfill = { WebSocketPolyfill: WebSocket };
+
+const yWebsocket = (Provider) => (host, party, room, doc, params) =>
+  new Provider(`ws://${host}/parties/${party}`, room, doc, { ...polyfill, params, disableBc: true });
+
+const partyKit = (Provider) => (host, party, room, doc, params) =>
+  new Provider(host, room, doc, { ...polyfill, party, params });
+
 const make = {
-  "y-websocket": async () => {
-    const { WebsocketProvider } = await import("y-websocket");
-    return (host, party, room, doc) =>
-      new WebsocketProvider(`ws://${host}/parties/${party}`, room, doc, { WebSocketPolyfill: WebSocket, disableBc: true });
-  },
-  "y-partykit": async () => {
-    const { default: YPartyKitProvider } = await import("y-partykit/provider");
-    return (host, party, room, doc) => new YPartyKitProvider(host, room, doc, { party, WebSocketPolyfill: WebSocket });
-  },
-  "y-partyserver": async () => {
-    const { default: YProvider } = await import("y-partyserver/provider");
-    return (host, party, room, doc) => new YProvider(host, room, doc, { party, WebSocketPolyfill: WebSocket });
+  "y-websocket": async () => yWebsocket((await import("y-websocket")).WebsocketProvider),
+  "@y/websocket": async () => yWebsocket((await import("@y/websocket")).WebsocketProvider),
+  "y-partykit": async () => partyKit((await import("y-partykit/provider")).default),
+  "y-partyserver": async () => partyKit((await import("y-partyserver/provider")).default),
+  "y-sweet": async () => {
+    const { createYjsProvider } = await import("@y-sweet/client");
+    return (host, party, room, doc, params) => {
+      const url = `ws://${host}/parties/${party}?${new URLSearchParams(params)}`; // the client adds the docId to the path
+      const options = { ...polyfill, showDebuggerLink: false };
+      return createYjsProvider(doc, room, async () => ({ url, docId: room }), options);
+    };
   },
 };
 
-const connect = await make[process.argv[2]]();
-const doc = new Y.Doc();
-const body = doc.getText("body");
+/** Resolves when the server has on disk what was sent so far. y-sweet's client asks by itself, the others are helped. */
+const saved = ({ ws }) =>
+  new Promise((resolve) => {
+    ws.addEventListener("message", function heard({ data }) {
+      if (new Uint8Array(data)[0] !== 102) return;
+      ws.removeEventListener("message", heard);
+      resolve();
+    });
+    ws.send(new Uint8Array([102, 0]));
+  });
+
+const family = process.argv[2];
+const connect = await make[family]();
+const { Doc } = await import(family.startsWith("@y/") ? "@y/y" : "yjs");
+const doc = new Doc();
+const body = doc.getText?.("body") ?? doc.get("body"); // in the @y line all shared types are one
 let provider;
 let disconnects = 0;
 let typing;
 let typed = 0;
+let asked = 0;
+let answered = 0;
 
 const changed = () => emit("changed");
 
 drive({
-  open({ host, party, room }) {
-    provider = connect(host, party, room, doc);
+  open({ host, party, room, params = {} }) {
+    provider = connect(host, party, room, doc, params);
     doc.on("update", changed);
     provider.awareness.on("change", changed);
     provider.on("sync", changed);
     provider.on("status", changed);
     provider.on("status", ({ status }) => (disconnects += status === "disconnected"));
+    if (family === "y-sweet") provider.on("local-changes", changed);
     return { client: doc.clientID };
   },
   insert: ({ index, text }) => body.insert(index, text),
@@ -51,12 +73,18 @@ drive({
   paste: ({ size }) => body.insert(0, "0123456789abcde\n".repeat(Math.ceil(size / 16)).slice(0, size)),
   delete: ({ index, length }) => body.delete(index, length),
   present: ({ name }) => provider.awareness.setLocalStateField("user", { name }),
+  confirm() {
+    if (family === "y-sweet") return;
+    asked++;
+    saved(provider).then(() => (answered++, changed()));
+  },
   snapshot: () => {
     const text = body.toString();
     const here = [...provider.awareness.getStates().values()].map((state) => state.user?.name).filter(Boolean);
     return {
       connected: provider.wsconnected,
       synced: provider.synced,
+      saved: family === "y-sweet" ? !provider.hasLocalChanges : answered === asked,
       disconnects,
       here: here.sort(),
       text: text.length < 10_000 ? text : null,
@@ -67,5 +95,8 @@ drive({
   },
   disconnect: () => provider.disconnect(),
   connect: () => provider.connect(),
-  leave: () => provider.destroy(),
+  leave() {
+    if (family === "y-sweet") provider.connect = () => {}; // or it connects again as soon as its socket has closed
+    provider.destroy();
+  },
 });

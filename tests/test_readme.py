@@ -77,7 +77,7 @@ async def test_the_chat_bears_whatever_anybody_sends(block: Any, message: str | 
 
 
 async def test_the_notes_refuse_strangers_and_greet_friends(block: Any) -> None:
-    async with block("class Notes(DocumentParty)").lobby as lobby, asyncio.timeout(5):
+    async with block("async def on_before_connect").lobby as lobby, asyncio.timeout(5):
         with pytest.raises(Refused, match="who are you"):
             async with visit(lobby, "/parties/notes/today"):
                 pass
@@ -86,6 +86,25 @@ async def test_the_notes_refuse_strangers_and_greet_friends(block: Any) -> None:
             await room.alarm()
             while b"good morning" not in await friend.receive():
                 pass
+
+
+async def test_the_private_notes_open_to_tokens(block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "a secret of at least thirty-two bytes")
+    private = block("class Notes(DocumentParty):\n    on_before_connect = token")
+    signed = private.token.sign({"sub": "ada", "rooms": ["today", "team-7/*"], "write": True}, seconds=3600)
+    async with private.lobby as lobby:
+        for path in "/parties/notes/today", "/parties/notes/team-7%2Fplan":
+            async with visit(lobby, f"{path}?token={signed}") as ada:
+                assert ada.connection is not None
+                assert ada.connection.request.user["sub"] == "ada"
+                assert private.token.can_write(ada.connection)
+        with pytest.raises(Refused, match="403"):
+            async with visit(lobby, f"/parties/notes/tomorrow?token={signed}"):
+                pass
+        with pytest.raises(Refused, match="401"):
+            async with visit(lobby, "/parties/notes/today"):
+                pass
+        assert (await fetch(lobby, "/parties/notes/today/doc")).status == 401
 
 
 @asynccontextmanager

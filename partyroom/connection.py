@@ -7,6 +7,7 @@ full, one that sends too fast is closed.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .connections import Connections
 
 __all__ = ["Connection"]
+
+log = logging.getLogger("partyroom.connection")
 
 _SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})
 
@@ -92,7 +95,8 @@ class Connection:
 
     def deliver(self, frame: Frame) -> None:
         """Hand a frame to the transport, unless the client is gone or too slow to be waited for."""
-        if not self.closed and self._write(frame) > self._most_waiting:
+        if not self.closed and (waiting := self._write(frame)) > self._most_waiting:
+            log.warning("%r of %s reads too slowly: cut with %d bytes waiting", self, self.request.path, waiting)
             self.abort("too slow: its buffer is full")
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:

@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from ..documents.party import DocumentParty
 from ..errors import StoreError
 from ..gateways.aiohttp import Server
 from ..lobby import Lobby
@@ -64,7 +65,7 @@ def serve(
         if watch is None:
             _fail(str(error))
         lobby = error
-    again_on = _run(_serve(lobby, host, port, data, watch, open))
+    again_on = _run(_serve(lobby, host, port, watch, open))
     if again_on is not None:
         typer.echo("partyroom: a file has changed, starting again")
         start_again(again_on)
@@ -121,9 +122,7 @@ def _settle(
         lobby.hosts = frozenset(hosts)
 
 
-async def _serve(
-    lobby: Lobby | TargetError, host: str, port: int, data: Path, watch: Watch | None, open: bool
-) -> int | None:
+async def _serve(lobby: Lobby | TargetError, host: str, port: int, watch: Watch | None, open: bool) -> int | None:
     """Serve until a signal, or until the code changes: then it returns the port it had. Without a lobby, wait."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -141,7 +140,7 @@ async def _serve(
                 port = server.port
                 gc.collect()
                 gc.freeze()  # what is here now stays: looking it over again at each full collection took 11 ms
-                _greet(server, lobby, data)
+                _greet(server, lobby)
                 if open:
                     webbrowser.open(server.url)
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -167,17 +166,20 @@ def _why_not(error: OSError, host: str, port: int) -> str:
     return f"cannot listen on {host}:{port}: {error}"
 
 
-def _greet(server: Server, lobby: Lobby, data: Path) -> None:
+def _greet(server: Server, lobby: Lobby) -> None:
     """The first lines: where to open it, where the data is, how to connect."""
     store = getattr(lobby.store, "path", None)
     kept = store if store is not None else f"a {type(lobby.store).__name__} of its own"
-    names = ", ".join(lobby.party_classes)
-    party = next(iter(lobby.party_classes))
     place = server.url.removeprefix("http://")
     typer.echo(f"partyroom is open at {server.url}")
-    typer.echo(f"  parties     {names}")
+    typer.echo(f"  parties     {', '.join(lobby.party_classes)}")
     typer.echo(f"  data        {kept}")
-    typer.echo(f'  JavaScript  new PartySocket({{ host: "{place}", party: "{party}", room: "welcome" }})')
-    typer.echo(f'  Python      websockets.connect("ws://{place}/parties/{party}/welcome")')
-    typer.echo(f"  terminal    curl {server.url}/parties/{party}/welcome")
+    documents = [name for name, party in lobby.party_classes.items() if issubclass(party, DocumentParty)]
+    talk = next((name for name in lobby.party_classes if name not in documents), None)
+    if documents:
+        typer.echo(f'  documents   new WebsocketProvider("ws://{place}/parties/{documents[0]}", "welcome", doc)')
+    if talk is not None:
+        typer.echo(f'  JavaScript  new PartySocket({{ host: "{place}", party: "{talk}", room: "welcome" }})')
+        typer.echo(f'  Python      websockets.connect("ws://{place}/parties/{talk}/welcome")')
+    typer.echo(f"  terminal    curl {server.url}/parties/{talk or documents[0]}/welcome")
     sys.stdout.flush()

@@ -11,6 +11,8 @@ one batch, so a crash leaves either the old or the new. The store keeps a checks
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..storage import Storage, Write
 
 __all__ = ["Log"]
@@ -66,9 +68,11 @@ class Log:
             return len(self) >= SOME or self._update_bytes > self._snapshot_bytes > 0
         return len(self) >= MANY and self._update_bytes >= self._snapshot_bytes
 
-    def compact(self, snapshot: bytes) -> Write:
-        """Replace everything stored by ``snapshot``, which holds all of it."""
+    def compact(self, snapshot: bytes, waiting: Iterable[bytes] = ()) -> Write:
+        """Replace everything stored by ``snapshot`` and the updates that it does not hold, for they wait for others."""
         self._storage.delete([f"{UPDATE}{number:012}" for number in range(self._first, self._next)])
         self._first = self._next
         self._snapshot_bytes, self._update_bytes = len(snapshot), 0
+        for update in waiting:
+            self.append(update)
         return self._storage.put(SNAPSHOT, snapshot)

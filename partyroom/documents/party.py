@@ -190,7 +190,7 @@ class DocumentParty(Party):
             return Response(self._replica.snapshot())
         if request.subpath:
             return Response("Not found\n", 404)
-        return Response.json({"people": len(self.room.connections()), "clients": sorted(self.awareness.states())})
+        return Response.json({"people": len(self.room.connections()), "present": len(self.awareness)})
 
     # -- the Yjs protocol --------------------------------------------------------------------------------------------
 
@@ -209,7 +209,10 @@ class DocumentParty(Party):
             case yjs.Awareness(update):
                 self._present(self.awareness.apply(connection, update, _identity(connection.request)))
             case yjs.SyncStep1(state_vector):
-                connection.send(yjs.sync_step2(self._replica.diff(state_vector)))
+                diff = self._replica.diff(state_vector)
+                if not connection.spend(diff):  # a short question with a long answer counts for the answer
+                    return
+                connection.send(yjs.sync_step2(diff))
                 for update in self._replica.waiting:
                     connection.send(yjs.update(update))
                 if connection in self._greeted:  # a re-sync; the first time our own step 1 is under way already
@@ -304,9 +307,9 @@ class DocumentParty(Party):
             self.room.broadcast(yjs.awareness(change.update))
 
     def _compact(self, *, quiet: bool) -> None:
-        """Replace the log by a snapshot, unless something waits for its predecessors: a snapshot does not hold that."""
+        """Replace the log by a snapshot and what waits for its predecessors, which a snapshot does not hold."""
         if self._log.worth_compacting(quiet=quiet) and (snapshot := self._replica.compact()) is not None:
-            self._log.compact(snapshot)
+            self._log.compact(snapshot, self._replica.waiting)
 
     async def _save(self) -> None:
         """Call ``on_save`` when edits pause, until all is saved. A room that stops cancels this and saves at once."""

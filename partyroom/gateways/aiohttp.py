@@ -271,7 +271,9 @@ def _ends(message: WSMessage) -> bool:
 
 def _echo(code: int) -> int:
     """The code to answer a close frame with: the peer's own, as far as it may be sent (RFC 6455 section 7.4.1)."""
-    return CloseCode.NORMAL if code in (CloseCode.NO_STATUS, CloseCode.ABNORMAL) else code
+    if code in (CloseCode.NO_STATUS, CloseCode.ABNORMAL):
+        return CloseCode.NORMAL
+    return code if code < 5000 else CloseCode.PROTOCOL_ERROR
 
 
 async def _request(request: web.BaseRequest, most: int) -> Request:

@@ -96,7 +96,7 @@ class Awareness:
     ids past the bounds are not taken in.
     """
 
-    def __init__(self, *, max_state: int = 64 * KIB, max_ids: int = 256, max_clients: int = 20_000) -> None:
+    def __init__(self, *, max_state: int = 64 * KIB, max_ids: int = 32, max_clients: int = 20_000) -> None:
         self._max_state = max_state
         self._max_ids = max_ids
         self._max_clients = max_clients

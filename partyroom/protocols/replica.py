@@ -113,12 +113,12 @@ class Replica:
         return self.doc.get_update()
 
     def compact(self) -> bytes | None:
-        """The snapshot that may take the place of all updates so far, tried by reading it back.
+        """The snapshot that, with ``waiting`` after it, may take the place of all updates so far.
 
-        ``None`` while something waits, and where the engine's encoding does not bring back all that it knows: keep
+        It is tried by reading it back; ``None`` where the engine's encoding does not bring back all that it knows: keep
         the updates then.
         """
-        if self._waiting or self._broken:
+        if self._broken:
             return None
         snapshot = self.doc.get_update()
         copy: Doc[Any] = Doc()

@@ -82,11 +82,12 @@ async def test_it_says_where_it_is_and_ends_at_a_signal_with_a_goodbye_to_all(tm
         assert (host, port) == ("127.0.0.1", str(int(port)))
         assert child.said == [
             f"partyroom is open at http://{place}",
-            "  parties     main, chat, relay",
+            "  parties     main, chat, relay, hocuspocus",
             f"  data        {tmp_path / 'kept here' / 'partyroom.db'}",
-            f'  JavaScript  new PartySocket({{ host: "{place}", party: "main", room: "welcome" }})',
-            f'  Python      websockets.connect("ws://{place}/parties/main/welcome")',
-            f"  terminal    curl http://{place}/parties/main/welcome",
+            f'  documents   new WebsocketProvider("ws://{place}/parties/main", "welcome", doc)',
+            f'  JavaScript  new PartySocket({{ host: "{place}", party: "chat", room: "welcome" }})',
+            f'  Python      websockets.connect("ws://{place}/parties/chat/welcome")',
+            f"  terminal    curl http://{place}/parties/chat/welcome",
         ]
         async with (
             aiohttp.request("GET", f"http://{place}/parties/main/welcome") as answer,

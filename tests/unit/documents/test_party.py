@@ -12,6 +12,7 @@ import pytest
 from pycrdt import Doc, Text
 
 from partyroom import Connection, DocumentParty, Lobby, MemoryStore, Request, Response
+from partyroom.errors import ConnectionClosed
 from partyroom.http import Address
 from partyroom.local import LocalSocket
 from partyroom.protocols import lib0, yjs
@@ -458,7 +459,7 @@ async def test_the_document_is_there_over_http() -> None:
         copy: Doc[Any] = Doc()
         copy.apply_update(response.body)
         assert str(copy.get("body", type=Text)) == "over http"
-        assert (await fetch(lobby, PATH)).body == b'{"people":1,"clients":[]}'
+        assert (await fetch(lobby, PATH)).body == b'{"people":1,"present":0}'
         assert (await fetch(lobby, PATH, "POST")).status == 405
 
 
@@ -496,6 +497,32 @@ async def test_the_log_stays_within_a_few_times_the_document() -> None:
     fresh: Doc[Any] = Doc()
     fresh.get("body", type=Text).insert(0, "x" * 3000)
     assert sum(len(value) for _, value in rows) < 3 * len(fresh.get_update())
+
+
+async def test_an_update_that_waits_for_ever_does_not_stop_compaction_and_is_kept() -> None:
+    store = MemoryStore()
+    orphan = bytes.fromhex("0101090504010474657874" + "0178" + "00")  # client 9 from clock 5 on; nobody has 0 to 4
+    async with Lobby({"notes": DocumentParty}, store=_Shared(store)) as lobby, join(lobby) as ada:
+        await ada.socket.send(yjs.update(orphan))
+        for number in range(600):
+            await ada.insert(number, "x")
+    rows = await store.load(Address("notes", "today"))
+    assert len(rows) < 100
+    async with Lobby({"notes": DocumentParty}, store=_Shared(store)) as lobby, join(lobby) as bob:
+        assert str(bob.text) == "x" * 600
+        assert yjs.Update(orphan) in bob.received
+
+
+async def test_asking_for_a_large_document_again_and_again_counts_against_the_rate(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "x" * 5_000_000)
+        async with visit(lobby, PATH) as mallory:
+            with pytest.raises(ConnectionClosed) as caught:
+                for _ in range(100):
+                    await mallory.send(yjs.sync_step1(b"\x00"))
+                    mallory.transport.messages.clear()
+                    mallory.transport.buffered = 0
+        assert caught.value.code == 1008
 
 
 async def test_twenty_first_hits_load_the_document_once(lobby: Lobby) -> None:

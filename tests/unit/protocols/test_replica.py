@@ -102,7 +102,11 @@ def test_an_update_without_its_predecessor_is_kept_and_handed_out_until_it_comes
     assert replica.apply(third)
     assert not replica.apply(third)
     assert (replica.pending, replica.waiting) == (True, (third,))
-    assert replica.compact() is None
+    snapshot = replica.compact()
+    assert snapshot is not None
+    again = Replica()
+    again.load(replica.waiting, snapshot=snapshot)
+    assert (again.waiting, again.state_vector()) == ((third,), replica.state_vector())
     assert text_of(replica) == "a"
     assert replica.apply(second)
     assert (replica.pending, replica.waiting) == (False, ())

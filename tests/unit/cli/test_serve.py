@@ -17,6 +17,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from partyroom.cli.readymade import PARTIES
 from partyroom.stores.sqlite import SQLiteStore
 
 PARTY = """
@@ -82,7 +83,7 @@ async def test_it_says_where_it_is_and_ends_at_a_signal_with_a_goodbye_to_all(tm
         assert (host, port) == ("127.0.0.1", str(int(port)))
         assert child.said == [
             f"partyroom is open at http://{place}",
-            "  parties     main, chat, relay, hocuspocus",
+            f"  parties     {', '.join(PARTIES)}",
             f"  data        {tmp_path / 'kept here' / 'partyroom.db'}",
             f'  documents   new WebsocketProvider("ws://{place}/parties/main", "welcome", doc)',
             f'  JavaScript  new PartySocket({{ host: "{place}", party: "chat", room: "welcome" }})',
@@ -94,7 +95,7 @@ async def test_it_says_where_it_is_and_ends_at_a_signal_with_a_goodbye_to_all(tm
             connect(f"ws://{place}/parties/main/welcome") as editor,
             connect(f"ws://{place}/parties/chat/welcome") as talker,
         ):
-            assert await answer.json() == {"people": 0, "clients": []}
+            assert await answer.json() == {"people": 0, "present": 0}
             assert await child.end(number, within=3) == 0
             for client in editor, talker:
                 await client.wait_closed()

@@ -68,7 +68,8 @@ class Lobby:
     ``cors=True`` lets any page fetch over HTTP (a mapping sets other headers); ``origins`` are further pages that may
     open WebSockets (``https://*.example.com`` or ``*``). ``hosts`` are the names under which it may be asked (``None``:
     any), which keeps out pages that make a name of theirs resolve to this machine (DNS rebinding). ``pages`` answers
-    HTTP requests outside rooms that ``on_fetch`` leaves alone.
+    HTTP requests outside rooms that ``on_fetch`` leaves alone. ``rewrite`` sees every request first and may return
+    another, with the path of a room in place of one that clients of other servers ask for; it may raise ``Refused``.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class Lobby:
         origins: Iterable[str] = (),
         hosts: Iterable[str] | None = None,
         pages: Callable[[Request], Response | None] | None = None,
+        rewrite: Callable[[Request], Request | None] | None = None,
         placement: Placement | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -99,6 +101,7 @@ class Lobby:
         """What rooms and gateways do when a turn of the event loop ends."""
         self.pages = pages
         """What answers outside rooms where ``on_fetch`` does not."""
+        self._rewrite = rewrite
         self._cors = Headers(CORS if cors is True else cors or {})
         self._placement: Placement = placement or Here()
         self._clock: Clock = clock or LoopClock()
@@ -214,6 +217,7 @@ class Lobby:
             raise Refused(503, "This server is going away")
         if self.hosts is not None and request.hostname not in self.hosts:
             raise Refused(403, f"This server is not known as {request.hostname!a} (partyroom serve --allow-host)")
+        request = self._rewritten(request)
         try:
             split = split_path(request.path)
         except UnicodeDecodeError:
@@ -230,6 +234,15 @@ class Lobby:
         return party_class, request.replace(
             party=address.party, room=address.room, subpath=subpath, env=self.env, parties=self.parties
         )
+
+    def _rewritten(self, request: Request) -> Request:
+        try:
+            return (self._rewrite(request) if self._rewrite is not None else None) or request
+        except Refused:
+            raise
+        except Exception:
+            log.exception("%s %s: rewrite failed", request.method, request.path)
+            raise Refused(500, "Internal server error") from None
 
     def _check_id(self, room_id: str) -> None:
         try:

@@ -20,6 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from partyroom import Limits, Lobby, Refused
+from partyroom.protocols import hocuspocus
 from partyroom.testing import fetch, visit
 from tests.interop import table
 
@@ -88,6 +89,16 @@ async def test_the_notes_refuse_strangers_and_greet_friends(block: Any) -> None:
                 pass
 
 
+async def test_the_hub_opens_the_notes_to_hocuspocus(block: Any) -> None:
+    notes, hub = block("async def on_before_connect"), block("class Hub(HocuspocusParty)")
+    today = hocuspocus.address("today")
+    async with Lobby({"notes": notes.Notes, "hub": hub.Hub}) as lobby, visit(lobby, "/parties/hub/any") as socket:
+        await socket.send(today + hocuspocus.token("guess", "4.8.0"))
+        assert await socket.receive() == today + hocuspocus.permission_denied("who are you?")
+        await socket.send(today + hocuspocus.token("secret", "4.8.0"))
+        assert await socket.receive() == today + hocuspocus.authenticated(write=True)
+
+
 async def test_the_private_notes_open_to_tokens(block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "a secret of at least thirty-two bytes")
     private = block("class Notes(DocumentParty):\n    on_before_connect = token")
@@ -105,6 +116,16 @@ async def test_the_private_notes_open_to_tokens(block: Any, monkeypatch: pytest.
             async with visit(lobby, "/parties/notes/today"):
                 pass
         assert (await fetch(lobby, "/parties/notes/today/doc")).status == 401
+
+
+async def test_the_docs_give_out_tokens_as_y_sweets_server_does(block: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "a secret of at least thirty-two bytes"
+    monkeypatch.setenv("SECRET", secret)
+    async with block("class Docs(YSweetParty)").lobby as lobby:
+        answer = await fetch(lobby, "/doc/today/auth", "POST", headers={"authorization": f"Bearer {secret}"})
+        given = json.loads(answer.body)
+        async with visit(lobby, f"{given['url']}/today?token={given['token']}") as ada:
+            assert ada.connection is not None
 
 
 @asynccontextmanager

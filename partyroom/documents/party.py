@@ -109,6 +109,17 @@ class DocumentParty(Party):
         """Send text to all clients as y-partyserver's ``custom-message``."""
         self.room.broadcast(chunks.custom(message), without)
 
+    async def merge(self, update: bytes) -> None:
+        """Take an update from elsewhere into the document, live for all; returns when it is on disk.
+
+        Raises ``ProtocolError`` where it cannot be applied, and ``StoreError``.
+        """
+        while self._rebuilding is not None:
+            await asyncio.wait([self._rebuilding])
+        self._merge(update, "this server")
+        if self._last_write is not None:
+            await self._last_write
+
     # -- hooks -------------------------------------------------------------------------------------------------------
 
     async def on_start(self) -> None:
@@ -263,13 +274,18 @@ class DocumentParty(Party):
 
     def _apply(self, connection: Connection, update: bytes) -> None:
         try:
+            self._merge(update, connection)
+        except ReplicaBroken:
+            connection.close(CloseCode.POLICY_VIOLATION, "this update cannot be applied")
+
+    def _merge(self, update: bytes, sender: object) -> None:
+        try:
             changed = self._replica.apply(update)
         except ReplicaBroken as error:
             # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
-            log.error("%s: an update of %r broke the document in memory: %s", self.room.address, connection, error)
-            connection.close(CloseCode.POLICY_VIOLATION, "this update cannot be applied")
+            log.error("%s: an update of %r broke the document in memory: %s", self.room.address, sender, error)
             self._rebuilding = self.room.spawn(self._rebuild())
-            return
+            raise
         if changed:
             self._accepted(update)
             self._compact(quiet=False)

@@ -19,10 +19,10 @@ const make = {
   "y-partyserver": async () => partyKit((await import("y-partyserver/provider")).default),
   "y-sweet": async () => {
     const { createYjsProvider } = await import("@y-sweet/client");
-    return (host, party, room, doc, params) => {
+    return (host, party, room, doc, params, token) => {
       const url = `ws://${host}/parties/${party}?${new URLSearchParams(params)}`; // the client adds the docId to the path
       const options = { ...polyfill, showDebuggerLink: false };
-      return createYjsProvider(doc, room, async () => ({ url, docId: room }), options);
+      return createYjsProvider(doc, room, async () => token ?? { url, docId: room }, options);
     };
   },
 };
@@ -53,8 +53,8 @@ let answered = 0;
 const changed = () => emit("changed");
 
 drive({
-  open({ host, party, room, params = {} }) {
-    provider = connect(host, party, room, doc, params);
+  open({ host, party, room, params = {}, token }) {
+    provider = connect(host, party, room, doc, params, token);
     doc.on("update", changed);
     provider.awareness.on("change", changed);
     provider.on("sync", changed);

@@ -93,6 +93,26 @@ class TestRouting:
         assert await status(lobby, "/parties/chat/" + "x" * 512) == 101
         assert await status(lobby, "/parties/chat/" + "%E2%98%83" * 170) == 101
 
+    async def test_another_servers_paths_lead_to_rooms_where_they_are_rewritten(self) -> None:
+        def rewrite(request: Request) -> Request | None:
+            if request.path == "/bad":
+                raise Refused(418, "no")
+            if request.path == "/broken":
+                raise RuntimeError("oh")
+            if not request.path.startswith("/doc/"):
+                return None
+            return request.replace(path="/parties/chat/" + request.path.removeprefix("/doc/"))
+
+        async with Lobby({"chat": Where}, rewrite=rewrite) as lobby:
+            assert (await fetch(lobby, "/doc/a%2Fb/c")).body == b'["chat","a/b","chat","a/b","c"]'
+            async with visit(lobby, "/doc/a%2Fb") as socket:
+                await socket.send("where am I?")
+                assert await socket.receive() == '["chat","a/b",""]'
+            assert (await fetch(lobby, "/parties/chat/x")).status == 200
+            for path, expected in ("/bad", 418), ("/broken", 500), ("/else", 404), ("/doc/", 404):
+                assert (await fetch(lobby, path)).status == expected
+                assert await status(lobby, path) == expected
+
     async def test_a_single_class_is_also_main(self) -> None:
         async with Lobby(Where) as lobby:
             assert (await fetch(lobby, "/parties/where/x")).body == b'["where","x","where","x",""]'

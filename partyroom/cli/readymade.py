@@ -1,4 +1,4 @@
-"""What ``partyroom serve`` serves without a target: documents, a chat that remembers, and a plain relay."""
+"""What ``partyroom serve`` serves without a target: documents (for Hocuspocus' clients too), a chat, and a relay."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Any
 from uuid import uuid4
 
 from ..connection import Connection
+from ..documents.multiplex import HocuspocusParty
 from ..documents.party import DocumentParty
 from ..http import Request, Response
 from ..party import Party
 
-__all__ = ["PARTIES", "Chat", "Document", "Relay"]
+__all__ = ["PARTIES", "Chat", "Document", "Hocuspocus", "Relay"]
 
 HISTORY = 200
 """How many messages a chat room remembers."""
@@ -22,6 +23,10 @@ TEXT, NAME, COLOR = 4000, 60, 32
 
 class Document(DocumentParty):
     """Yjs documents that anybody may edit."""
+
+
+class Hocuspocus(HocuspocusParty):
+    """The same documents for Hocuspocus' providers, whatever the room that they connect to."""
 
 
 class Relay(Party):
@@ -105,4 +110,4 @@ def _said(message: str | bytes) -> dict[str, Any]:
     return said
 
 
-PARTIES: dict[str, type[Party]] = {"main": Document, "chat": Chat, "relay": Relay}
+PARTIES: dict[str, type[Party]] = {"main": Document, "chat": Chat, "relay": Relay, "hocuspocus": Hocuspocus}

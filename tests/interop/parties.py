@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from partyroom import Connection, DocumentParty, Party, Request, Response
+from partyroom import Connection, DocumentParty, HocuspocusParty, Party, Request, Response
 
 
 class Echo(Party):
@@ -67,3 +67,9 @@ class Notes(DocumentParty):
     async def on_request(self, request: Request) -> Response:
         await self.room.storage.put("asked", request.method)  # a room's writes reach the disk in their order
         return Response("on disk")
+
+
+class Hocuspocus(HocuspocusParty):
+    """The notes for Hocuspocus' providers."""
+
+    documents = "notes"

@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { WebSocket } from "ws";
 import { drive, emit } from "./driver.js";
 
+const family = process.argv[2];
 const polyfill = { WebSocketPolyfill: WebSocket };
 
 const yWebsocket = (Provider) => (host, party, room, doc, params) =>
@@ -25,9 +26,20 @@ const make = {
       return createYjsProvider(doc, room, async () => token ?? { url, docId: room }, options);
     };
   },
+  hocuspocus: async () => {
+    const { HocuspocusProvider } = await import("@hocuspocus/provider");
+    return (host, party, room, doc, params) => {
+      const url = `ws://${host}/parties/hocuspocus/of-${party}?${new URLSearchParams(params)}`;
+      return new HocuspocusProvider({ ...polyfill, url, name: room, document: doc });
+    };
+  },
 };
 
-/** Resolves when the server has on disk what was sent so far. y-sweet's client asks by itself, the others are helped. */
+/** What a provider knows by itself, where it does: whether all that it sent is stored, and whether it is connected. */
+const storedOf = { "y-sweet": () => !provider.hasLocalChanges, hocuspocus: () => !provider.hasUnsyncedChanges }[family];
+const connectedOf = { hocuspocus: () => provider.configuration.websocketProvider.status === "connected" }[family];
+
+/** Resolves when the server has on disk what was sent so far. Some providers ask by themselves, the others are helped. */
 const saved = ({ ws }) =>
   new Promise((resolve) => {
     ws.addEventListener("message", function heard({ data }) {
@@ -38,7 +50,6 @@ const saved = ({ ws }) =>
     ws.send(new Uint8Array([102, 0]));
   });
 
-const family = process.argv[2];
 const connect = await make[family]();
 const { Doc } = await import(family.startsWith("@y/") ? "@y/y" : "yjs");
 const doc = new Doc();
@@ -57,10 +68,8 @@ drive({
     provider = connect(host, party, room, doc, params, token);
     doc.on("update", changed);
     provider.awareness.on("change", changed);
-    provider.on("sync", changed);
-    provider.on("status", changed);
+    for (const event of ["sync", "synced", "status", "local-changes", "unsyncedChanges"]) provider.on(event, changed);
     provider.on("status", ({ status }) => (disconnects += status === "disconnected"));
-    if (family === "y-sweet") provider.on("local-changes", changed);
     return { client: doc.clientID };
   },
   insert: ({ index, text }) => body.insert(index, text),
@@ -74,7 +83,7 @@ drive({
   delete: ({ index, length }) => body.delete(index, length),
   present: ({ name }) => provider.awareness.setLocalStateField("user", { name }),
   confirm() {
-    if (family === "y-sweet") return;
+    if (storedOf) return;
     asked++;
     saved(provider).then(() => (answered++, changed()));
   },
@@ -82,9 +91,9 @@ drive({
     const text = body.toString();
     const here = [...provider.awareness.getStates().values()].map((state) => state.user?.name).filter(Boolean);
     return {
-      connected: provider.wsconnected,
+      connected: connectedOf ? connectedOf() : provider.wsconnected,
       synced: provider.synced,
-      saved: family === "y-sweet" ? !provider.hasLocalChanges : answered === asked,
+      saved: storedOf ? storedOf() : answered === asked,
       disconnects,
       here: here.sort(),
       text: text.length < 10_000 ? text : null,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from partyroom import DocumentParty, Lobby, MemoryStore, Request, Response
+from partyroom import DocumentParty, HocuspocusParty, Lobby, MemoryStore, Request, Response
 from partyroom.http import Address
 from partyroom.stores.base import Batch
 
@@ -33,4 +33,10 @@ class Notes(DocumentParty):
         return Response("released")
 
 
-lobby = Lobby({"notes": Notes}, store=store)
+class Hocuspocus(HocuspocusParty):
+    """The same for Hocuspocus' providers."""
+
+    documents = "notes"
+
+
+lobby = Lobby({"notes": Notes, "hocuspocus": Hocuspocus}, store=store)

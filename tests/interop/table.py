@@ -25,6 +25,7 @@ FAMILIES = {
     "y-partykit": "y-partykit",
     "y-partyserver": "y-partyserver",
     "y-sweet": "@y-sweet/client",
+    "hocuspocus": "@hocuspocus/provider",
     "pycrdt": "pycrdt",
 }
 """The families of clients, and the package of each: npm's, or Python's for pycrdt."""

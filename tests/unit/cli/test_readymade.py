@@ -11,6 +11,7 @@ import pytest
 from partyroom.cli.readymade import HISTORY, NAME, PARTIES, TEXT
 from partyroom.lobby import Lobby
 from partyroom.local import LocalSocket
+from partyroom.protocols import hocuspocus, yjs
 from partyroom.stores.base import Store
 from partyroom.stores.sqlite import SQLiteStore
 from partyroom.testing import fetch, visit
@@ -116,3 +117,18 @@ async def test_the_relay_passes_on_to_all_others() -> None:
         await ada.send("from Ada")
         await bob.send(b"from Bob")
         assert (await ada.receive(), await bob.receive()) == (b"from Bob", "from Ada")
+
+
+async def test_hocuspocus_clients_get_the_same_documents_by_any_hub() -> None:
+    document = hocuspocus.address("welcome")
+    hub, room = "/parties/hocuspocus/hub", "/parties/main/welcome"
+    async with lobby() as house, visit(house, hub) as ada, visit(house, room) as bob:
+        await ada.send(document + hocuspocus.token("", "4.8.0"))
+        assert await ada.receive() == document + hocuspocus.authenticated(write=True)
+        await ada.send(document + yjs.awareness(b"\x01\x07\x01\x02{}"))
+        heard: yjs.Message | None = None
+        while not isinstance(heard, yjs.Awareness):
+            message = await bob.receive()
+            assert isinstance(message, bytes)
+            heard = yjs.parse(message)
+        assert heard.update.endswith(b"{}")

@@ -31,7 +31,8 @@ Claims: TypeAlias = Mapping[str, Any]
 """What a verified token says."""
 Rule: TypeAlias = str | Callable[[Claims], Any]
 """A claim's name, or a function of all claims. What it gives is a room id or several, each exact or, where it ends with
-``*``, the beginning of all that are meant; as ``write`` also ``True`` or ``False``. Anything else is no."""
+``*``, the beginning of all that are meant; as ``write`` also ``True`` or ``False``. Anything else is no. Whoever signs
+ids that people have chosen keeps them from ending with ``*``."""
 
 HMAC_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 """The shortest secret of each algorithm (RFC 7518 section 3.2): a shorter one is guessed from a single token."""

@@ -107,8 +107,9 @@ class HocuspocusParty(Party):
 
     async def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
         """Leave the rooms of all its documents."""
-        channels = self._clients.pop(connection).channels.values()
-        await asyncio.gather(*(channel.leave() for channel in channels))
+        client = self._clients.pop(connection, None)
+        if client is not None:
+            await asyncio.gather(*(channel.leave() for channel in client.channels.values()))
 
     # -- documents ---------------------------------------------------------------------------------------------------
 
@@ -164,7 +165,8 @@ class HocuspocusParty(Party):
     def _tell_end(self, connection: Connection, address: str, ended: ConnectionClosed, *, opened: bool) -> None:
         reason = ended.reason or f"closed with {ended.code}"
         if ended.code in COME_BACK:
-            connection.close(CloseCode.TRY_AGAIN_LATER, reason.encode()[:120].decode(errors="ignore"))
+            code = CloseCode.TRY_AGAIN_LATER if ended.code == CloseCode.ABNORMAL else ended.code
+            connection.close(code, reason.encode()[:120].decode(errors="ignore"))
             return
         denied = not opened and ended.code >= 4000
         message = hocuspocus.permission_denied(reason) if denied else hocuspocus.close(reason)

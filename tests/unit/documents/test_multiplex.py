@@ -424,8 +424,17 @@ class TestEnds:
             await (await lobby.room(Address("notes", "one"))).stop(1012, "the room starts again")
             await settle()
             assert ada.socket.transport.ended is not None
-            assert ada.socket.transport.ended.code == 1013
+            assert ada.socket.transport.ended.code == 1012
             assert ada.socket.transport.ended.reason == "the room starts again"
+
+    async def test_a_client_that_is_too_slow_is_cut_from_its_document_and_connects_again(self, lobby: House) -> None:
+        async with browse(lobby) as ada:
+            await ada.opened("one")
+            (visitor,) = (await lobby.room(Address("notes", "one"))).connections()
+            visitor.abort("too slow")
+            await settle()
+            assert ada.socket.transport.ended is not None
+            assert ada.socket.transport.ended.code == 1013
 
     async def test_an_update_that_is_no_update_costs_its_document(self, lobby: House) -> None:
         async with browse(lobby) as ada:

@@ -67,8 +67,8 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_owner", "_party_class", "_tasks",
-                 "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
+    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_owner", "_party_class",
+                 "_tasks", "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -98,6 +98,7 @@ class Room:
         self._owner = owner
         self._connections = Connections(tick)
         self._arriving = 0
+        self._goodbye: tuple[int, str] = (CloseCode.TRY_AGAIN_LATER, "the room could not start")
         self._tasks: set[asyncio.Task[Any]] = set()
         self.life = Life(self, clock, hibernate=party_class.hibernate)
         """Starts and stops the party."""
@@ -206,7 +207,7 @@ class Room:
             self._settle_duplicate(connection)
             self._connections.add(connection)
         except RoomStopped:
-            connection.close(CloseCode.TRY_AGAIN_LATER, "the room could not start")
+            connection.close(*self._goodbye)
             raise
         except Refused as refused:
             connection.close(CloseCode.CONFLICT, refused.reason)
@@ -326,7 +327,7 @@ class Room:
             party = await self.life.ready()
             result = getattr(party, hook)(*arguments)
         except RoomStopped:
-            connection.close(CloseCode.TRY_AGAIN_LATER, "the room has stopped")
+            connection.close(*self._goodbye)
         except Exception as error:
             await self._failed_connection(connection, hook, error)
         else:
@@ -390,6 +391,7 @@ class Room:
 
     async def wind_down(self, code: int, reason: str) -> None:
         """Let go of everything in order; what hangs is logged and cut off."""
+        self._goodbye = code, reason  # also for those who arrive just now
         deadline = asyncio.get_running_loop().time() + self.limits.close
         await self._within(deadline, "its tasks", self._cancel_tasks())
         await self._within(deadline, "its first flush", self.storage.flush())

@@ -832,7 +832,7 @@ async def test_promise_13_whoever_arrives_during_the_goodbyes_is_turned_away_at_
             await joining
         await closing
     assert transport.ended is not None
-    assert transport.ended.code == 1013
+    assert transport.ended.code == 1001
 
 
 async def test_promise_13_a_hook_that_was_cut_off_cannot_write_into_the_next_room(

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, NamedTuple, Self
-from urllib.parse import quote
 
 from .alarms import Alarms
 from .clock import Clock, LoopClock, Tick
 from .errors import CloseCode, Refused, StoreError
-from .http import Address, Headers, Pairs, Request, Response, origin_allowed, split_path
+from .http import Address, Headers, Request, Response, origin_allowed, split_path
 from .limits import DEFAULTS, Limits
-from .local import LocalSocket
+from .parties import Parties, named_parties
 from .party import Party, settled
 from .placement import Here, Placement
 from .room import Room
@@ -31,7 +29,7 @@ from .storage import Storage
 from .stores.base import Store
 from .stores.memory import MemoryStore
 
-__all__ = ["Admission", "Cron", "Lobby", "Parties", "RoomStub", "party_name"]
+__all__ = ["Admission", "Cron", "Lobby"]
 
 log = logging.getLogger("partyroom.lobby")
 
@@ -87,7 +85,7 @@ class Lobby:
         placement: Placement | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.party_classes, self.main = _party_classes(parties)
+        self.party_classes, self.main = named_parties(parties)
         """The parties by name, and the name that ``main`` is short for where none is called so."""
         self.store: Store = MemoryStore() if store is None else store
         self.limits = limits
@@ -346,114 +344,3 @@ async def _ask(party_class: type[Party], hook: str, request: Request) -> Request
         log.exception("%s/%s: %s failed", request.party, request.room, hook)
         return Response("Internal server error\n", 500)
     return request if answer is None else answer
-
-
-def party_name(name: str) -> str:
-    """The kebab-case of a class name: ``ChatRoom`` is ``chat-room`` and ``CHAT_ROOM`` too."""
-    if name == name.upper():
-        return name.lower().replace("_", "-")
-    kebab = re.sub(r"[A-Z]", lambda letter: "-" + letter[0].lower(), name)
-    return kebab.removeprefix("-").replace("_", "-").removesuffix("-")
-
-
-def _party_classes(
-    parties: Mapping[str, type[Party]] | type[Party] | ModuleType,
-) -> tuple[dict[str, type[Party]], str | None]:
-    """The classes by name, and the name that ``main`` is short for (where no class is called so)."""
-    if isinstance(parties, Mapping):
-        named, main = dict(parties), None
-    else:
-        if isinstance(parties, ModuleType):
-            members = [value for value in vars(parties).values() if isinstance(value, type)]
-            classes = [one for one in members if issubclass(one, Party) and one.__module__ == parties.__name__]
-        else:
-            classes = [parties]
-        named = {party_name(party.__name__): party for party in classes}
-        main = next(iter(named), None) if "main" not in named else None
-    if not named:
-        raise ValueError("a lobby needs at least one Party class")
-    for name, party in named.items():
-        if not issubclass(party, Party):
-            raise TypeError(f"the party {name!r} is {party!r}, not a subclass of Party")
-        if not name or "/" in name:
-            raise ValueError(f"{name!r} cannot be a party's name: it is one segment of a path")
-    return named, main
-
-
-# -- rooms that visit rooms ------------------------------------------------------------------------------------------
-
-
-class Parties:
-    """``room.parties["chat"]["lobby"]``: the rooms of the same lobby, past the before-hooks."""
-
-    def __init__(self, lobby: Lobby) -> None:
-        self._lobby = lobby
-
-    def __getitem__(self, party: str) -> Mapping[str, RoomStub]:
-        if party == "main" and self._lobby.main is not None:
-            party = self._lobby.main
-        if party not in self._lobby.party_classes:
-            raise KeyError(f"there is no party {party!r} here, only {', '.join(self._lobby.party_classes)}")
-        return _Rooms(self._lobby, party)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lobby.party_classes)
-
-
-class _Rooms(dict[str, "RoomStub"]):
-    """Stubs by room id, made as they are asked for."""
-
-    def __init__(self, lobby: Lobby, party: str) -> None:
-        super().__init__()
-        self._lobby = lobby
-        self._party = party
-
-    def __missing__(self, room: str) -> RoomStub:
-        return RoomStub(self._lobby, Address(self._party, room))
-
-
-class RoomStub:
-    """Another room, to be fetched from or connected to in process. A room that awaits itself waits for ever."""
-
-    def __init__(self, lobby: Lobby, address: Address) -> None:
-        self._lobby = lobby
-        self.address = address
-
-    async def fetch(
-        self, path: str = "", method: str = "GET", *, headers: Pairs = (), body: bytes = b"", user: Any = None
-    ) -> Response:
-        """What the room's ``on_request`` answers; ``path`` follows the room in the address. Raises ``Refused``."""
-        room = await self._lobby.room(self.address)
-        return await room.fetch(self._request(path, method, headers, body, user))
-
-    async def socket(self, path: str = "", *, headers: Pairs = (), user: Any = None) -> LocalSocket:
-        """A connection to the room, open: ``send``, ``receive``, ``async for``, ``close``. Raises ``Refused``."""
-        room = await self._lobby.room(self.address)
-        return await LocalSocket(room, self._request(path, "GET", headers, b"", user)).open()
-
-    async def admit(self, request: Request) -> Admission:
-        """Let in a visitor from outside, as a gateway does: before-hook, origins and caps included. Raises ``Refused``.
-
-        The path of ``request`` is replaced by this room's; all else in it is the visitor's.
-        """
-        admitted = await self._lobby.admit(request.replace(path=self._path))
-        if isinstance(admitted, Response):
-            raise Refused(admitted.status, admitted.body.decode(errors="replace").strip())
-        return admitted
-
-    @property
-    def _path(self) -> str:
-        return f"/parties/{quote(self.address.party, safe='')}/{quote(self.address.room, safe='')}"
-
-    def _request(self, path: str, method: str, headers: Pairs, body: bytes, user: Any) -> Request:
-        if path and not path.startswith(("/", "?")):
-            path = "/" + path
-        request = Request.build(self._path + path, method, headers=headers, body=body, user=user)
-        address, subpath = split_path(request.path) or (self.address, "")
-        return request.replace(
-            party=address.party,
-            room=address.room,
-            subpath=subpath,
-            env=self._lobby.env,
-            parties=self._lobby.parties,
-        )

@@ -30,6 +30,7 @@ LAYERS = [
     ["room"],
     ["local"],
     ["placement"],
+    ["parties"],
     ["lobby"],
     ["documents"],
     ["gateways", "client", "cluster"],

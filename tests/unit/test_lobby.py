@@ -13,8 +13,9 @@ import pytest
 from partyroom import Connection, Cron, Limits, Lobby, Party, Refused, Request, Response
 from partyroom.errors import StoreError
 from partyroom.http import Address, Headers, Query
-from partyroom.lobby import Admission, party_name
+from partyroom.lobby import Admission
 from partyroom.local import LocalSocket
+from partyroom.parties import party_name
 from partyroom.stores.base import Batch
 from partyroom.stores.memory import MemoryStore
 from partyroom.testing import ManualClock, fetch, settle, visit

@@ -69,7 +69,7 @@ class Party:
 
     @classmethod
     def on_cron(cls, cron: Cron) -> MaybeAwaitable[None]:
-        """A scheduled time of the lobby has come."""
+        """A scheduled time of the lobby has come. Nothing schedules any yet: this version does not call it."""
 
     # -- in the room -------------------------------------------------------------------------------------------------
 

@@ -64,7 +64,9 @@ class DocumentParty(Party):
 
     @property
     def doc(self) -> Doc[Any]:
-        """The live document. Take shared types from it when you need them: it is built anew if the engine fails."""
+        """The live document. Take shared types from it when you need them: it is built anew where the engine fails, and
+        where an edit cuts an emoji in half.
+        """
         return self._replica.doc
 
     @property

@@ -74,7 +74,6 @@ class Replica:
         self._broken = False
         self._applying = self._fired = False
         self._on_edit: Callable[[bytes], object] | None = None
-        self._on_replaced: Callable[[], object] | None = None
         self._clocks = guard.state_vector(self.doc.get_state())
         self._observer = _weakly(self._observe)
         self._subscription = self.doc.observe(self._observer)
@@ -141,13 +140,6 @@ class Replica:
         It runs inside the edit's transaction and may not touch the document.
         """
         self._on_edit = callback
-
-    def on_replaced(self, callback: Callable[[], object]) -> None:
-        """Calls ``callback()`` after ``doc`` became another object, which happens where a character was cut in half.
-
-        Shared types that were taken from the old document are dead then.
-        """
-        self._on_replaced = callback
 
     # -- taking updates --------------------------------------------------------------------------------------------
 
@@ -339,8 +331,6 @@ class Replica:
         for waiting in self._waiting:
             self._engine(self._surrogates.mend(waiting.update, waiting.summary))
         self._read_clocks()
-        if self._on_replaced is not None:
-            self._on_replaced()
 
 
 def _weakly(observe: Callable[[TransactionEvent], None]) -> Callable[[TransactionEvent], None]:

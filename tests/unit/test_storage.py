@@ -280,7 +280,9 @@ class TestLimits:
         assert not storage.dirty
 
     async def test_values_without_a_limit(self, store: HeldStore) -> None:
-        await Storage(store, ADDRESS, Limits(value=None)).put("a", b"x" * 1_000_000)
+        storage = Storage(store, ADDRESS, Limits(value=None))
+        await storage.put("a", b"x" * 1_000_000)
+        assert await storage.get("a") == b"x" * 1_000_000
 
     @pytest.mark.parametrize("value", [object(), {1, 2}, float("nan")])
     async def test_a_value_that_is_neither_json_nor_bytes_raises(self, storage: Storage, value: Any) -> None:

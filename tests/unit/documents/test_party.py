@@ -127,7 +127,7 @@ async def test_the_server_asks_for_what_a_client_wrote_offline(lobby: Lobby) -> 
         assert str(ada.text) == "written on the train"
 
 
-async def test_content_survives_eviction(lobby: Lobby) -> None:
+async def test_promise_10_content_survives_eviction(lobby: Lobby) -> None:
     async with join(lobby) as ada:
         await ada.insert(0, "kept")
     clock = lobby._clock
@@ -138,7 +138,9 @@ async def test_content_survives_eviction(lobby: Lobby) -> None:
         assert str(bob.text) == "kept"
 
 
-async def test_an_update_whose_predecessor_is_missing_is_relayed_kept_and_completed_after_a_restart() -> None:
+async def test_promise_10_an_update_whose_predecessor_is_missing_is_kept_over_a_restart_and_completed() -> (
+    None
+):
     store = MemoryStore()
     writer: Doc[Any] = Doc()
     updates: list[bytes] = []
@@ -498,7 +500,7 @@ async def test_the_log_stays_within_a_few_times_the_document() -> None:
     assert sum(len(value) for _, value in rows) < 3 * len(fresh.get_update())
 
 
-async def test_an_update_that_waits_for_ever_does_not_stop_compaction_and_is_kept() -> None:
+async def test_promise_10_an_update_that_waits_for_ever_does_not_stop_compaction_and_is_kept() -> None:
     store = MemoryStore()
     orphan = bytes.fromhex("0101090504010474657874" + "0178" + "00")  # client 9 from clock 5 on; nobody has 0 to 4
     async with Lobby({"notes": DocumentParty}, store=_Shared(store)) as lobby, join(lobby) as ada:

@@ -138,9 +138,7 @@ async def test_promise_10_content_survives_eviction(lobby: Lobby) -> None:
         assert str(bob.text) == "kept"
 
 
-async def test_promise_10_an_update_whose_predecessor_is_missing_is_kept_over_a_restart_and_completed() -> (
-    None
-):
+async def test_promise_10_an_update_whose_predecessor_is_missing_is_kept_over_a_restart_and_completed() -> None:
     store = MemoryStore()
     writer: Doc[Any] = Doc()
     updates: list[bytes] = []

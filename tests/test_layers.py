@@ -40,7 +40,7 @@ LAYER = {part: layer for layer, parts in enumerate(LAYERS) for part in parts}
 
 # Beside the layers: what a part may import of ours, whatever its layer would allow.
 ONLY: dict[str, set[str]] = {
-    "client": {"errors", "http", "frame", "limits", "clock", "protocols"},  # a client install loads no server
+    "client": {"errors", "http", "frame", "limits", "clock", "protocols", "stores"},  # a client loads no server
     "web": {"http"},  # the pages are served as plain responses
 }
 # The one module that a part of the same layer may use all the same: (importer, imported).

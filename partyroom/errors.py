@@ -57,6 +57,7 @@ class CloseCode(IntEnum):
     TRY_AGAIN_LATER = 1013
     FORBIDDEN = 4403
     CONFLICT = 4409
+    GONE = 4410
 
 
 class PartyroomError(Exception):

@@ -26,7 +26,7 @@ from .party import Party, settled
 from .placement import Here, Placement
 from .room import Room
 from .storage import Storage
-from .stores.base import Store
+from .stores.base import Batch, Store
 from .stores.memory import MemoryStore
 
 __all__ = ["Admission", "Cron", "Lobby"]
@@ -303,6 +303,18 @@ class Lobby:
             owner=self,
         )
         return room
+
+    async def rewrite(
+        self, address: Address, rows: Mapping[str, bytes], alarm: float | None = None, **end: Any
+    ) -> None:
+        """Replace all that a room has stored, live or not (see ``Room.rewrite``); without ``rows`` it is deleted.
+
+        Raises ``Refused`` and ``StoreError``.
+        """
+        if address.party in self.party_classes:
+            await (await self.room(address)).rewrite(rows, alarm, **end)
+        else:  # of a party that is not served (any more)
+            await self.store.apply(address, Batch(puts=rows, clear=True, alarm=alarm))
 
     def forget(self, room: Room) -> None:
         """A room has left memory; the room calls this."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Collection, Coroutine, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping
 from datetime import datetime, timedelta
 from math import isfinite
 from typing import Any, Final, Protocol
@@ -68,7 +68,7 @@ class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
     __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_owner", "_party_class",
-                 "_tasks", "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
+                 "_rewrite", "_tasks", "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -100,6 +100,7 @@ class Room:
         self._arriving = 0
         self._goodbye: tuple[int, str] = (CloseCode.TRY_AGAIN_LATER, "the room could not start")
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._rewrite: Callable[[], Write] | None = None
         self.life = Life(self, clock, hibernate=party_class.hibernate)
         """Starts and stops the party."""
 
@@ -375,6 +376,32 @@ class Room:
         """
         await self.life.stop(code, reason)
 
+    async def rewrite(
+        self,
+        rows: Mapping[str, bytes],
+        alarm: float | None = None,
+        *,
+        code: int = CloseCode.GONE,
+        reason: str = "this room has been deleted",
+    ) -> None:
+        """Stop the room and replace all that it has stored, alarm included, before anybody can start it again.
+
+        ``rows`` are as a store has them (``Store.load``); without any, the room is deleted. Clients are closed with a
+        code that their libraries do not answer by coming back with what they had. Raises ``StoreError``.
+        """
+        rewritten: asyncio.Future[Write] = asyncio.get_running_loop().create_future()
+
+        def rewrite() -> Write:
+            self._alarms.set(self.address, alarm)
+            rewritten.set_result(self.storage.rewrite(rows, alarm))
+            return rewritten.result()
+
+        self._rewrite = rewrite
+        await self.stop(code, reason)
+        if not rewritten.done():
+            raise StoreError(f"{self.address} was stopping already")
+        await rewritten.result()
+
     def make_party(self) -> Party:
         """A new party for this room, not started yet."""
         return self._party_class(self)
@@ -404,6 +431,8 @@ class Room:
             leaving.append(self.leave(connection, CloseCode.ABNORMAL))
         await self._within(deadline, "on_close", asyncio.gather(*leaving))
         await self._within(deadline, "on_stop", self.life.stop_party())
+        if self._rewrite is not None:
+            self._rewrite()
         await self._within(deadline, "its last flush", self.storage.flush())
 
     def ended(self) -> None:

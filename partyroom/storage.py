@@ -210,6 +210,13 @@ class Storage:
         self._waiting.values.clear()
         return done
 
+    def rewrite(self, rows: Mapping[str, bytes], alarm: float | None) -> Write:
+        """Replace everything by ``rows`` as the store has them (``encode``), alarm included."""
+        done = self.delete_all()
+        self._waiting.values.update(rows)
+        self._waiting.alarm = alarm
+        return done
+
     def set_alarm(self, when: float | None) -> Write:
         """Keep the room's alarm with its data: what ``room.set_alarm`` calls."""
         done = self._change({})

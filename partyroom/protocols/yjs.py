@@ -8,10 +8,19 @@
     3 query awareness
     102 sync status  payload (y-sweet's: comes back unchanged once all that was sent before it is stored)
     104 access   ours: asks what its sender may do; the answer ends with a byte, 1 may edit or 0 may only read
+    105 lineage  ours: id, of the history that its sender's document has; empty where it has none
 
 Numbers are varuints, and state vectors, updates and reasons carry their length in front (``y-protocols/sync.js``,
 ``awareness.js`` and ``auth.js``; the outer numbers are y-websocket's). A type that is not listed is reported as
 ``Unknown`` and is no error: other servers' clients use more of them.
+
+**Lineage.** A client that minds it sends the id that it knows before anything else, and gets the document's. Where the
+two differ and the client's is not empty, somebody has replaced the document's history. From then on nothing of the
+client's document is taken in, for its old content would stand beside the new, until it has emptied its document, sent
+the new id, and synchronised anew. An id that comes unasked means the same: the history was replaced just now; or, to a
+client that knew none, what it has got one. Presence and reading go on meanwhile. Where nothing is stored yet, the
+document takes the id that its first writer sent, or makes a new one, and until then agrees with every client. Who never
+sends a lineage never receives one.
 
 One WebSocket message holds one of these. The published providers and servers read the first and drop whatever follows
 it, so bytes after it are ignored here too.
@@ -28,6 +37,7 @@ __all__ = [
     "EMPTY_UPDATE",
     "Access",
     "Awareness",
+    "Lineage",
     "Message",
     "PermissionDenied",
     "QueryAwareness",
@@ -38,6 +48,7 @@ __all__ = [
     "Update",
     "access",
     "awareness",
+    "lineage",
     "parse",
     "permission_denied",
     "query_awareness",
@@ -97,6 +108,12 @@ class Access(NamedTuple):
     write: bool | None = None
 
 
+class Lineage(NamedTuple):
+    """The ``id`` of the history that the sender's document has; empty where it has none."""
+
+    id: str
+
+
 class Unknown(NamedTuple):
     """A message of another dialect: its ``type`` and the bytes after it."""
 
@@ -105,7 +122,16 @@ class Unknown(NamedTuple):
 
 
 Message: TypeAlias = (
-    SyncStep1 | SyncStep2 | Update | Awareness | QueryAwareness | PermissionDenied | SyncStatus | Access | Unknown
+    SyncStep1
+    | SyncStep2
+    | Update
+    | Awareness
+    | QueryAwareness
+    | PermissionDenied
+    | SyncStatus
+    | Access
+    | Lineage
+    | Unknown
 )
 
 
@@ -130,6 +156,8 @@ def parse(data: bytes, at: int = 0) -> Message:
         return SyncStatus(_payload(data, at))
     if kind == 104:
         return Access(data[at] != 0 if at < len(data) else None)
+    if kind == 105:
+        return Lineage(Decoder(data, at).string())
     if kind == 2 and data[at : at + 1] == b"\x00":
         return PermissionDenied(Decoder(data, at + 1).string())
     return Unknown(kind, data[at:])
@@ -176,6 +204,12 @@ def sync_status(payload: bytes) -> bytes:
 def access(write: bool | None = None) -> bytes:
     """The message that asks what its sender may do or, with ``write``, that answers."""
     return b"\x68" if write is None else b"\x68\x01" if write else b"\x68\x00"
+
+
+def lineage(id: str) -> bytes:
+    """The message that says which history its sender's document has."""
+    encoded = id.encode()
+    return b"\x69" + varuint(len(encoded)) + encoded
 
 
 def permission_denied(reason: str) -> bytes:

@@ -42,6 +42,11 @@ def test_the_question_of_access_and_its_answers_are_read_as_they_are_built(write
     assert yjs.parse(yjs.access(write)) == yjs.Access(write)
 
 
+@pytest.mark.parametrize("id", ["", "a1b2", "Lüneburg"])
+def test_a_lineage_is_read_as_it_is_built(id: str) -> None:
+    assert yjs.parse(yjs.lineage(id)) == yjs.Lineage(id)
+
+
 def test_what_follows_the_first_message_is_ignored() -> None:
     assert yjs.parse(yjs.update(b"abc") + yjs.query_awareness()) == yjs.Update(b"abc")
 
@@ -73,6 +78,8 @@ def test_a_type_of_another_dialect_is_reported_and_no_error(data: bytes, unknown
         b"\x00\x02\x05abc",
         b"\x01\xff\xff\xff\xff\x0f",
         b"\x02\x00\x01\xff",
+        b"\x69\x05abc",
+        b"\x69\x01\xff",
     ],
 )
 def test_a_message_that_is_cut_short_or_malformed_is_refused(data: bytes) -> None:

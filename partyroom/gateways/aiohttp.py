@@ -18,7 +18,6 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from struct import pack
 
 from aiohttp import WSCloseCode, WSMessage, WSMsgType, hdrs, web
 from aiohttp.http import HttpProcessingError
@@ -26,129 +25,29 @@ from multidict import CIMultiDict
 
 from ..connection import Connection
 from ..errors import CloseCode, ProtocolError, Refused, RoomStopped, TooLarge
-from ..frame import CLOSE, PING, PONG, Frame, control
 from ..http import Headers, Query, Request, Response
-from ..limits import KIB
 from ..lobby import Admission, Lobby
 from ..room import DONE, Room
 from .aiohttp_direct import BEGUN, DirectSocket, open_socket
+from .socket import CLOSE_TIMEOUT, DEAF_TIMEOUT, HEARTBEAT, End, Heartbeat, Socket, echo, first_protocol
 
 __all__ = ["Gateway", "Server", "lifespan", "routes"]
 
 log = logging.getLogger("partyroom.aiohttp")
 
-CLOSE_TIMEOUT = 5.0
-"""Seconds that a peer has to answer a close frame, and to read what is queued before it."""
-DEAF_TIMEOUT = 1.0
-"""The same, while the lobby closes."""
-MOST_PONGS = 64 * KIB
-"""Bytes waiting for a peer past which its pings are not answered."""
 KEEP_ALIVE = 75.0
 """Seconds that an HTTP connection may idle between requests."""
 BODY_TIMEOUT = 60.0
 """Seconds that a request's body may take to arrive."""
 
 
-class Socket:
-    """One WebSocket of aiohttp as a Transport."""
-
-    __slots__ = ("_flush", "_gateway", "_out", "_queued", "_tick", "_wire", "_wire_size", "_wire_write", "closing",
-                 "heard", "listening", "pinged")  # fmt: skip
-
-    def __init__(self, gateway: Gateway, wire: asyncio.Transport) -> None:
-        self._gateway = gateway
-        self._tick = gateway.lobby.tick
-        self._wire = wire
-        self._out: list[bytes] = []
-        self._queued = 0
-        self.closing = False
-        self.heard = True
-        """Whether anything has arrived since the last heartbeat."""
-        self.listening = False
-        """Whether what arrives is read; not while the room takes its time over a message."""
-        self.pinged = False
-        # Bound once: these are called for every client at every broadcast.
-        self._wire_write = wire.write
-        self._wire_size = wire.get_write_buffer_size
-        self._flush = self.flush
-
-    def write(self, frame: Frame) -> int:
-        """Write a message when this loop tick ends, which may be now; returns how many bytes were waiting before."""
-        if self.closing:
-            return 0
-        waiting = self._queued + self._wire_size()
-        if self._tick.ending and not self._out:
-            if not self._wire.is_closing():
-                self._wire_write(frame.wire)
-        else:
-            self.queue(frame.wire)
-        return waiting
-
-    def queue(self, wire: bytes) -> None:
-        """Queue encoded frames for the end of this loop tick."""
-        if not self._out:
-            self._tick.at_end(self._flush)
-        self._out.append(wire)
-        self._queued += len(wire)
-
-    def pong(self, payload: bytes) -> None:
-        """Answer a ping, unless so much is waiting that the peer cannot be reading."""
-        if self._queued + self._wire_size() < MOST_PONGS:
-            self.queue(control(PONG, payload))
-
-    def flush(self) -> None:
-        """Hand what is queued to the event loop, in one write."""
-        out, self._out, self._queued = self._out, [], 0
-        if not self._wire.is_closing():
-            self._wire_write(out[0] if len(out) == 1 else b"".join(out))
-
-    def close(self, code: int, reason: str) -> None:
-        """Queue a close frame and cut the connection if the peer does not answer it in time."""
-        if not self.closing:
-            self.queue(control(CLOSE, pack("!H", code) + reason.encode()))
-            self.closing = True
-            # An application that shuts down reads no more, so no answer would be seen.
-            patience = DEAF_TIMEOUT if self._gateway.lobby.closing else CLOSE_TIMEOUT
-            asyncio.get_running_loop().call_later(patience, self._give_up)
-
-    def end(self) -> None:
-        """Send what is queued, close, and do not wait for ever for a peer that does not read."""
-        if self._out:
-            self.flush()
-        self._wire.close()
-        if self._wire.get_write_buffer_size():
-            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT, self._wire.abort)
-
-    def _give_up(self) -> None:
-        if self._wire.get_write_buffer_size():
-            self._wire.abort()
-        else:
-            self._wire.close()
-
-    def abort(self) -> None:
-        """Cut the connection now."""
-        self.closing = True
-        self._wire.abort()
-
-    def beat(self) -> None:
-        """One heartbeat: ping a silent peer, and cut one that was silent after a ping though we listened."""
-        if not self.heard:
-            if self.pinged and self.listening:
-                self.abort()
-                return
-            self.queue(control(PING))
-        self.pinged, self.heard = not self.heard, False
-
-
 class Gateway:
     """Serves one lobby in aiohttp: ``handle`` is a request handler for its paths."""
 
-    def __init__(self, lobby: Lobby, *, heartbeat: float = 25.0, direct: bool = True) -> None:
+    def __init__(self, lobby: Lobby, *, heartbeat: float = HEARTBEAT, direct: bool = True) -> None:
         self.lobby = lobby
-        self._heartbeat = heartbeat
+        self._heartbeat = Heartbeat(heartbeat)
         self._direct = direct
-        self._sockets: set[Socket] = set()
-        self._beat: asyncio.TimerHandle | None = None
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer an HTTP request or serve a WebSocket until it ends."""
@@ -164,29 +63,14 @@ class Gateway:
             return _response(admitted)
         return await self._websocket(request, admitted)
 
-    # -- heartbeats --------------------------------------------------------------------------------------------------
-
-    def _heartbeats(self) -> None:
-        self._beat = None
-        for socket in list(self._sockets):
-            socket.beat()
-        self._watch()
-
-    def _watch(self) -> None:
-        if self._beat is None and self._sockets:
-            self._beat = asyncio.get_running_loop().call_later(self._heartbeat, self._heartbeats)
-
-    # -- receiving ---------------------------------------------------------------------------------------------------
-
     async def _websocket(self, request: web.BaseRequest, admitted: Admission) -> web.StreamResponse:
         wire = request.transport
         if wire is None:  # gone while it was being admitted: nobody reads this
             return web.Response(status=400)
         room, asked = admitted
-        socket = Socket(self, wire)
+        socket = Socket(self.lobby, wire)
         ws = open_socket(
-            # What a client offers first is what it prefers; a browser fails the connection if none is chosen.
-            protocols=[name.strip() for name in asked.headers.get("sec-websocket-protocol", "").split(",")][:1],
+            protocols=first_protocol(asked.headers.get("sec-websocket-protocol", "")),
             max_msg_size=room.limits.message + 1,  # aiohttp refuses what is as large
             ear=socket,
             direct=self._direct,
@@ -197,12 +81,11 @@ class Gateway:
             return web.Response(status=400)
         except ValueError as error:  # a key that is not ASCII, which aiohttp does not expect
             raise web.HTTPBadRequest(text="The handshake is broken\n") from error
-        self._sockets.add(socket)
-        self._watch()
+        self._heartbeat.add(socket)
         try:
             await self._visit(ws, socket, room, asked)
         finally:
-            self._sockets.discard(socket)
+            self._heartbeat.discard(socket)
             socket.end()
         return ws
 
@@ -215,14 +98,14 @@ class Gateway:
                     while not _ends(await ws.receive()):
                         pass
             return
-        end = _End()
+        end = End()
         try:
             await self._read(ws, socket, room, connection, end)
         finally:
             await room.leave(connection, end.code, end.reason, end.error)
 
     async def _read(
-        self, ws: web.WebSocketResponse, socket: Socket, room: Room, connection: Connection, end: _End
+        self, ws: web.WebSocketResponse, socket: Socket, room: Room, connection: Connection, end: End
     ) -> None:
         queue = ws.queue if isinstance(ws, DirectSocket) else None
         while True:
@@ -241,39 +124,25 @@ class Gateway:
             elif kind is WSMsgType.PING:
                 socket.pong(message.data)
             elif _ends(message):
-                end.by(message)
+                _note(end, message)
                 if kind is WSMsgType.CLOSE:
-                    socket.close(_echo(end.code), end.reason)
+                    socket.close(echo(end.code), end.reason)
                 return
 
 
-class _End:
-    """How a WebSocket ended."""
-
-    def __init__(self) -> None:
-        self.code: int = CloseCode.ABNORMAL
-        self.reason = ""
-        self.error: BaseException | None = None
-
-    def by(self, message: WSMessage) -> None:
-        if message.type is WSMsgType.CLOSE:
-            self.code, self.reason = message.data or int(CloseCode.NO_STATUS), message.extra or ""
-        elif message.type is WSMsgType.ERROR:
-            self.error = message.data
-            code = getattr(message.data, "code", None)
-            if isinstance(code, (int, WSCloseCode)):
-                self.error = ProtocolError(str(message.data), int(code))
+def _note(end: End, message: WSMessage) -> None:
+    """Note how a WebSocket ended."""
+    if message.type is WSMsgType.CLOSE:
+        end.code, end.reason = message.data or int(CloseCode.NO_STATUS), message.extra or ""
+    elif message.type is WSMsgType.ERROR:
+        end.error = message.data
+        code = getattr(message.data, "code", None)
+        if isinstance(code, (int, WSCloseCode)):
+            end.error = ProtocolError(str(message.data), int(code))
 
 
 def _ends(message: WSMessage) -> bool:
     return message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR)
-
-
-def _echo(code: int) -> int:
-    """The code to answer a close frame with: the peer's own, as far as it may be sent (RFC 6455 section 7.4.1)."""
-    if code in (CloseCode.NO_STATUS, CloseCode.ABNORMAL):
-        return CloseCode.NORMAL
-    return code if code < 5000 else CloseCode.PROTOCOL_ERROR
 
 
 async def _request(request: web.BaseRequest, most: int) -> Request:

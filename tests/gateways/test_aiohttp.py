@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 
 from partyroom import Connection, Limits, Lobby, Request, Response
-from partyroom.gateways import aiohttp as module
-from partyroom.gateways import aiohttp_direct
+from partyroom.gateways import aiohttp as aiohttp_gateway
+from partyroom.gateways import aiohttp_direct, socket
 from partyroom.gateways.aiohttp import Server, lifespan, routes
 from tests.gateways.suite import ROOM, Echo, GatewaySuite, Serve, Served, within
 from tests.gateways.wire import TEXT, frame
@@ -22,7 +22,8 @@ from tests.gateways.wire import TEXT, frame
 
 @pytest.fixture(autouse=True)
 def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "DEAF_TIMEOUT", 0.2)
+    for module in aiohttp_gateway, socket:
+        monkeypatch.setattr(module, "DEAF_TIMEOUT", 0.2)
 
 
 class TestDirect(GatewaySuite):
@@ -42,7 +43,7 @@ class TestDirect(GatewaySuite):
     async def test_a_peer_that_does_not_answer_a_close_is_cut(
         self, serve: Serve, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.1)
+        monkeypatch.setattr(socket, "CLOSE_TIMEOUT", 0.1)
 
         class Leaving(Echo):
             def on_message(self, connection: Connection, message: str | bytes) -> None:
@@ -59,7 +60,7 @@ class TestDirect(GatewaySuite):
     async def test_a_peer_that_does_not_read_is_let_go_of_when_it_ends(
         self, serve: Serve, last: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(module, "CLOSE_TIMEOUT", 0.1)
+        monkeypatch.setattr(socket, "CLOSE_TIMEOUT", 0.1)
 
         class Flooding(Echo):
             limits = Limits(buffer=100_000_000, close=0.5)

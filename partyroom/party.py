@@ -71,6 +71,14 @@ class Party:
     def on_cron(cls, cron: Cron) -> MaybeAwaitable[None]:
         """A scheduled time of the lobby has come. Nothing schedules any yet: this version does not call it."""
 
+    @classmethod
+    def auto_answer(cls, room: Room, connection: Connection, message: str | bytes) -> bool:
+        """With ``hibernate``, before every ``on_message``: whether the message is dealt with, as no party is needed.
+
+        It then neither wakes the room nor counts as activity. What it needs to know is in ``room.memory``.
+        """
+        return False
+
     # -- in the room -------------------------------------------------------------------------------------------------
 
     def tags(self, connection: Connection, request: Request) -> MaybeAwaitable[Iterable[str]]:

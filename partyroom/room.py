@@ -68,7 +68,7 @@ class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
     __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_owner", "_party_class",
-                 "_rewrite", "_tasks", "address", "env", "life", "limits", "parties", "storage")  # fmt: skip
+                 "_rewrite", "_tasks", "address", "env", "life", "limits", "memory", "parties", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -92,6 +92,8 @@ class Room:
         self.storage = storage
         """What the room keeps: JSON or bytes by key."""
         self.limits = limits
+        self.memory: dict[str, Any] = {}
+        """What a hibernating party leaves for the next one, in the memory of the process: gone when the room stops."""
         self._party_class = party_class
         self._alarms = alarms
         self._clock = clock
@@ -233,6 +235,12 @@ class Room:
         if answers and isinstance(message, str) and (answer := answers.get(message)) is not None:
             connection.send(answer)
             return DONE
+        if self._party_class.hibernate:
+            try:
+                if self._party_class.auto_answer(self, connection, message):
+                    return DONE
+            except Exception as error:
+                return self._failed_connection(connection, "auto_answer", error)
         party = self.life.party
         if party is None:
             return self._hook_for(connection, "on_message", connection, message)

@@ -3,6 +3,8 @@
 ==========================  =========================================================
 ``document/snapshot``       the document as one update, up to some number
 ``document/update/<n>``     an update as it was accepted, ``n`` in 12 digits
+``document/lineage``        the id of this history: random, made with its first update
+``document/retired``        what replaced histories had written, as a state vector
 ==========================  =========================================================
 
 An update is written once and never changed. Compaction replaces the snapshot and deletes the updates that are in it in
@@ -11,25 +13,37 @@ one batch, so a crash leaves either the old or the new. The store keeps a checks
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from secrets import token_urlsafe
 
+from ..protocols import guard
+from ..protocols.lib0 import Encoder
 from ..storage import Storage, Write
 
 __all__ = ["Log"]
 
 SNAPSHOT = "document/snapshot"
 UPDATE = "document/update/"
+LINEAGE = "document/lineage"
+RETIRED = "document/retired"
 
 MANY = 500
 """Updates after which a snapshot may be worth its while with people editing..."""
 SOME = 20
 """...and when the last one has left."""
+MOST_RETIRED = 10_000
+"""Clients of replaced histories that are remembered, the latest history's first."""
 
 
 class Log:
     """The stored side of one document."""
 
     def __init__(self, storage: Storage) -> None:
+        self.lineage = ""
+        """Which history this is; empty while nothing is stored."""
+        self.retired: Mapping[int, int] = {}
+        """How far each client's part of replaced histories is in this one: what goes beyond is theirs."""
         self._storage = storage
         self._next = 0
         self._first = 0
@@ -42,14 +56,25 @@ class Log:
 
     async def load(self) -> tuple[bytes | None, list[bytes]]:
         """The snapshot, if there is one, and the updates since, to be applied in order."""
-        snapshot: bytes | None = await self._storage.get(SNAPSHOT)
+        single = await self._storage.get([SNAPSHOT, LINEAGE, RETIRED])
         updates: dict[str, bytes] = await self._storage.list(UPDATE)
+        snapshot: bytes | None = single.get(SNAPSHOT)
+        self.lineage = single.get(LINEAGE, "")
+        if RETIRED in single:
+            self.retired = guard.state_vector(single[RETIRED])
         if updates:
             self._first = int(next(iter(updates)).removeprefix(UPDATE))
             self._next = int(next(reversed(updates)).removeprefix(UPDATE)) + 1
         self._snapshot_bytes = len(snapshot or b"")
         self._update_bytes = sum(map(len, updates.values()))
+        if not self.lineage and (snapshot is not None or updates):
+            self.begin()  # written by a version that knew no lineage
         return snapshot, list(updates.values())
+
+    def begin(self, lineage: str = "") -> None:
+        """Give the history an id, a random one unless its writer has one: to be called before its first update."""
+        self.lineage = lineage or token_urlsafe(12)
+        self._storage.put(LINEAGE, self.lineage)
 
     def append(self, update: bytes) -> Write:
         """Keep an accepted update; awaiting the result means that it is on disk."""
@@ -76,3 +101,19 @@ class Log:
         for update in waiting:
             self.append(update)
         return self._storage.put(SNAPSHOT, snapshot)
+
+    def replace(self, snapshot: bytes, before: Mapping[int, int], now: Mapping[int, int]) -> Write:
+        """Begin another history with ``snapshot``, in one batch.
+
+        ``before`` and ``now`` are how far each client has written in the old history and in the new one.
+        """
+        retired = {client: now.get(client, 0) for client, clock in before.items() if clock > now.get(client, 0)}
+        for client, clock in self.retired.items():
+            retired.setdefault(client, max(clock, now.get(client, 0)))
+        self.retired = dict(islice(retired.items(), MOST_RETIRED))
+        encoder = Encoder().varuint(len(self.retired))
+        for client, clock in self.retired.items():
+            encoder.varuint(client).varuint(clock)
+        self.begin()
+        self._storage.put(RETIRED, bytes(encoder))
+        return self.compact(snapshot)

@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from time import monotonic
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pycrdt import Doc
 
 from ..connection import Connection
-from ..errors import CloseCode
+from ..errors import CloseCode, ProtocolError
 from ..http import Request, Response
 from ..limits import MIB, Limits
 from ..party import MaybeAwaitable, Party, settled
-from ..protocols import chunks, yjs
-from ..protocols.awareness import Awareness, Change
-from ..protocols.replica import Replica, ReplicaBroken
+from ..protocols import chunks, guard, yjs
+from ..protocols.awareness import Awareness
+from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
 from .log import Log
+from .peers import Peers
+from .saving import Saver
 
 __all__ = ["DocumentParty"]
 
@@ -33,8 +34,7 @@ log = logging.getLogger("partyroom.documents")
 
 T = TypeVar("T")
 
-SAVE_AFTER, SAVE_WITHIN = 2.0, 10.0
-"""``on_save`` runs when edits have paused for so many seconds, and at the latest after so many."""
+REPLACED = "this document has been replaced: load it anew"
 
 
 class DocumentParty(Party):
@@ -49,18 +49,12 @@ class DocumentParty(Party):
 
     def __init__(self, room: Room) -> None:
         super().__init__(room)
+        self._peers = Peers.of(room)
         self._replica = Replica()
         self._log = Log(room.storage)
-        self._chunks: dict[Connection, chunks.Reassembler] = {}
-        self._greeted: set[Connection] = set()
-        self._refused: set[Connection] = set()
-        self._answered: set[Connection] = set()
-        self._held: dict[Connection, bytes] = {}
         self._last_write: Write | None = None
-        self._saver: asyncio.Task[None] | None = None
+        self._saver = Saver(room, weakly(self.on_save)) if type(self).on_save is not DocumentParty.on_save else None
         self._rebuilding: asyncio.Task[None] | None = None
-        self._changed_at = 0.0
-        self._unsaved = False
 
     @property
     def doc(self) -> Doc[Any]:
@@ -72,7 +66,12 @@ class DocumentParty(Party):
     @property
     def awareness(self) -> Awareness:
         """Who is here and what they show."""
-        return self._replica.awareness
+        return self._peers.awareness
+
+    @property
+    def lineage(self) -> str:
+        """The id of the document's history, another one after ``replace``; empty as long as nothing is stored."""
+        return self._log.lineage
 
     # -- for subclasses ----------------------------------------------------------------------------------------------
 
@@ -94,7 +93,10 @@ class DocumentParty(Party):
         return True
 
     def on_load(self) -> MaybeAwaitable[bytes | None]:
-        """The document has been loaded from storage: edit ``self.doc``, or return an update to merge into it."""
+        """The document has been loaded from storage: edit ``self.doc``, or return an update to merge into it.
+
+        An update that is returned whatever the document holds brings a history back that ``replace`` has replaced.
+        """
         return None
 
     def on_save(self) -> MaybeAwaitable[None]:
@@ -116,36 +118,65 @@ class DocumentParty(Party):
 
         Raises ``ProtocolError`` where it cannot be applied, and ``StoreError``.
         """
-        while self._rebuilding is not None:
-            await asyncio.wait([self._rebuilding])
+        await self._whole()
         self._merge(update, "this server")
         if self._last_write is not None:
             await self._last_write
+
+    async def replace(self, update: bytes) -> None:
+        """Put the whole document ``update`` in the place of this one and its history; returns when it is on disk.
+
+        ``EMPTY_UPDATE`` deletes for good. Clients that mind the lineage (ours do) empty their document and take the
+        new one, losing what they had not sent. The others are closed with 4410, those that come back with the old
+        document later too: it would be merged into the new one. ``doc`` is another object from here on.
+
+        Raises ``ProtocolError`` for what is no whole document, and ``StoreError``.
+        """
+        await self._whole()
+        replica = Replica()
+        try:
+            replica.apply(update)
+        except ReplicaBroken as error:
+            raise ProtocolError(error.reason, error.code) from None
+        if replica.pending or (snapshot := replica.compact()) is None:
+            raise ProtocolError("this update is not a whole document: it builds on others", CloseCode.POLICY_VIOLATION)
+        before, now = map(guard.state_vector, (self._replica.state_vector(), replica.state_vector()))
+        self._last_write = self._log.replace(snapshot, before, now)
+        self._install(replica)
+        for connection, peer in self._peers:
+            if peer.lineage is None:
+                connection.close(CloseCode.GONE, REPLACED)
+        self._peers.lineage_is_now(self._log.lineage)
+        if self._saver is not None:
+            self._saver.changed()
+        await self._last_write
 
     # -- hooks -------------------------------------------------------------------------------------------------------
 
     async def on_start(self) -> None:
         """Load the document."""
-        await self._load(self._replica.awareness)
+        await self._load()
         update = await settled(self.on_load())
         if update is not None and self._replica.apply(update):
             self._accepted(update)
-        for connection in self.room.connections():  # a hibernating room has woken up
-            self._greet(connection)
 
-    async def _load(self, awareness: Awareness) -> None:
+    async def _load(self) -> None:
         self._log = Log(self.room.storage)
         snapshot, updates = await self._log.load()
         replica = Replica()
-        replica.awareness = awareness
         replica.load(updates, snapshot=snapshot)
-        replica.on_edit(self._edited_here)
+        self._install(replica)
+
+    def _install(self, replica: Replica) -> None:
+        self._replica.close()
+        replica.awareness = self.awareness
+        replica.on_edit(weakly(self._edited_here))  # no circle: a document that hibernates is free at once
         self._replica = replica
 
     def on_connect(self, connection: Connection) -> MaybeAwaitable[None]:
         """Ask the newcomer for what we lack, and tell who is here."""
         if self._rebuilding is not None:
-            return self._once_whole(self._rebuilding, self.on_connect, connection)
+            return self._once_whole(self.on_connect, connection)
         if self.can_read(connection):
             self._greet(connection)
         else:
@@ -154,47 +185,47 @@ class DocumentParty(Party):
 
     def _greet(self, connection: Connection) -> None:
         connection.send(yjs.sync_step1(self._replica.state_vector()))
-        if (everybody := self.awareness.everybody()) is not None:
-            connection.send(yjs.awareness(everybody))
+        if len(self.awareness):
+            self._peers.introduce(connection)
+
+    @classmethod
+    def auto_answer(cls, room: Room, connection: Connection, message: str | bytes) -> bool:
+        """Presence goes on while the document hibernates."""
+        if cls.on_message is not DocumentParty.on_message:
+            return False  # it may want to see every message
+        return Peers.of(room).without_the_document(connection, message)
 
     def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
         """Take a Yjs message, or a piece of one, or an application's text."""
         if self._rebuilding is not None:
-            return self._once_whole(self._rebuilding, self.on_message, connection, message)
+            return self._once_whole(self.on_message, connection, message)
         if isinstance(message, str):
             if not chunks.Reassembler.is_marker(message):
                 text = chunks.parse_custom(message)
                 return self.on_custom_message(connection, message if text is None else text)
-            reassembler = self._chunks.setdefault(connection, chunks.Reassembler(self.room.limits.message))
-            whole = reassembler.marker(message)
+            whole = self._peers[connection].pieces.marker(message)
         else:
-            pending = self._chunks.get(connection)
-            whole = message if pending is None else pending.chunk(message)
+            whole = self._peers[connection].pieces.chunk(message)
         if whole is not None:
             self._take(connection, yjs.parse(whole))
         return None
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
         """Tell the others who left."""
-        self._chunks.pop(connection, None)
-        self._greeted.discard(connection)
-        self._refused.discard(connection)
-        self._answered.discard(connection)
-        self._held.pop(connection, None)
-        self._present(self.awareness.remove(connection))
+        self._peers.remove(connection)
         if not self.room.connections():
             self._compact(quiet=True)
 
     async def on_stop(self) -> None:
         """Save what is not saved; the room flushes its storage after this."""
         self._compact(quiet=True)
-        if self._unsaved:
-            await settled(self.on_save())
+        if self._saver is not None:
+            await self._saver.finish()
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells about the document, ``GET .../doc`` is the document as one Yjs update."""
         if self._rebuilding is not None:
-            return self._once_whole(self._rebuilding, self.on_request, request)
+            return self._once_whole(self.on_request, request)
         if request.method not in ("GET", "HEAD"):
             return Response("A document is read with GET and edited over WebSocket\n", 405, {"allow": "GET, HEAD"})
         if request.subpath == "doc":
@@ -208,71 +239,64 @@ class DocumentParty(Party):
     # -- the Yjs protocol --------------------------------------------------------------------------------------------
 
     def _take(self, connection: Connection, message: yjs.Message) -> None:
+        peer = self._peers[connection]
         match message:
             case yjs.Update(update) | yjs.SyncStep2(update):
-                first = isinstance(message, yjs.SyncStep2) and connection not in self._answered
-                if update == yjs.EMPTY_UPDATE:
-                    pass
-                elif self.can_write(connection):
-                    self._apply(connection, update)
-                elif not (first and self._replica.holds(update)):
-                    self._refused.add(connection)
-                if first:
-                    self._answers(connection)
+                if not peer.foreign:
+                    self._take_update(connection, update, answer=isinstance(message, yjs.SyncStep2))
             case yjs.Awareness(update):
-                self._present(self.awareness.apply(connection, update, _identity(connection.request)))
+                self._peers.present(connection, update)
             case yjs.SyncStep1(state_vector):
-                diff = self._replica.diff(state_vector)
-                if not connection.spend(diff):  # a short question with a long answer counts for the answer
-                    return
-                connection.send(yjs.sync_step2(diff))
-                for update in self._replica.waiting:
-                    connection.send(yjs.update(update))
-                if connection in self._greeted:  # a re-sync; the first time our own step 1 is under way already
-                    connection.send(yjs.sync_step1(self._replica.state_vector()))
-                self._greeted.add(connection)
+                self._take_question(connection, state_vector)
             case yjs.QueryAwareness():
-                connection.send(yjs.awareness(self.awareness.everybody() or b"\x00"))
+                self._peers.introduce(connection)
             case yjs.Access():
                 self._tell_access(connection)
-            case yjs.SyncStatus():
-                self._acknowledge(connection, yjs.sync_status(message.payload))
+            case yjs.Lineage(id):
+                self._peers.shows(connection, id, self._log.lineage)
+            case yjs.SyncStatus(payload):
+                self._peers.acknowledge(connection, yjs.sync_status(payload), self._last_write)
             case yjs.Unknown() | yjs.PermissionDenied():
                 log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
+
+    def _take_update(self, connection: Connection, update: bytes, *, answer: bool) -> None:
+        """An edit, or with ``answer`` all that a client has and we lack."""
+        peer = self._peers[connection]
+        first = answer and not peer.answered
+        if update == yjs.EMPTY_UPDATE:
+            pass
+        elif self.can_write(connection):
+            self._apply(connection, update)
+        elif not (first and self._replica.holds(update)):
+            peer.refused = True
+        if first:
+            self._peers.has_answered(connection, self._last_write)
+
+    def _take_question(self, connection: Connection, state_vector: bytes) -> None:
+        peer = self._peers[connection]
+        if peer.lineage is None and self._log.retired and self._is_retired(state_vector):
+            connection.close(CloseCode.GONE, REPLACED)
+            return
+        diff = self._replica.diff(state_vector)
+        if not connection.spend(diff):  # a short question with a long answer counts for the answer
+            return
+        connection.send(yjs.sync_step2(diff))
+        for update in self._replica.waiting:
+            connection.send(yjs.update(update))
+        if peer.greeted:  # a re-sync; the first time our own step 1 is under way already
+            connection.send(yjs.sync_step1(self._replica.state_vector()))
+        peer.greeted = True
+
+    def _is_retired(self, state_vector: bytes) -> bool:
+        """Whether a document with this state vector has something of a history that was replaced."""
+        retired = self._log.retired
+        return any(clock > retired.get(client, clock) for client, clock in guard.state_vector(state_vector).items())
 
     def _tell_access(self, connection: Connection) -> None:
         if self.can_read(connection):
             connection.send(yjs.access(self.can_write(connection)))
         else:
             connection.close(CloseCode.FORBIDDEN, "you may not read this document")
-
-    def _acknowledge(self, connection: Connection, answer: bytes) -> None:
-        """Send ``answer`` once all edits so far are on disk; never to a client some of whose edits did not count.
-
-        ``@y-sweet/client`` asks as soon as it is connected, before it answers our step 1 with what it wrote offline,
-        and hangs up where it hears nothing for 3 s after asking.
-        """
-        if connection in self._refused:
-            connection.send(yjs.permission_denied("what you wrote is not saved: you may not write here"))
-            return
-        if connection not in self._answered:
-            self._held[connection] = answer
-            return
-        if self._last_write is None:
-            connection.send(answer)
-            return
-
-        def written(done: asyncio.Future[None]) -> None:
-            if not done.cancelled() and done.exception() is None:
-                connection.send(answer)
-
-        self._last_write.add_done_callback(written)
-
-    def _answers(self, connection: Connection) -> None:
-        """A client has answered our step 1: what it wrote offline is here, and it may hear whether that is saved."""
-        self._answered.add(connection)
-        if (answer := self._held.pop(connection, None)) is not None:
-            self._acknowledge(connection, answer)
 
     def _apply(self, connection: Connection, update: bytes) -> None:
         try:
@@ -289,22 +313,27 @@ class DocumentParty(Party):
             self._rebuilding = self.room.spawn(self._rebuild())
             raise
         if changed:
+            if not self._log.lineage and isinstance(sender, Connection):
+                self._begin(self._peers[sender].lineage or "")
             self._accepted(update)
             self._compact(quiet=False)
 
     async def _rebuild(self) -> None:
         try:
-            await self._load(self._replica.awareness)
+            await self._load()
         except Exception:
             log.exception("%s: the document cannot be built anew; the room starts again", self.room.address)
             self._stopping = asyncio.create_task(self.room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
         finally:
             self._rebuilding = None
 
-    async def _once_whole(
-        self, rebuilding: asyncio.Task[None], hook: Callable[..., MaybeAwaitable[T]], *arguments: Any
-    ) -> T:
-        await asyncio.wait([rebuilding])
+    async def _whole(self) -> None:
+        """Until no document is being built anew."""
+        while self._rebuilding is not None:
+            await asyncio.wait([self._rebuilding])
+
+    async def _once_whole(self, hook: Callable[..., MaybeAwaitable[T]], *arguments: Any) -> T:
+        await self._whole()
         return await settled(hook(*arguments))
 
     def _edited_here(self, update: bytes) -> None:
@@ -313,40 +342,19 @@ class DocumentParty(Party):
 
     def _accepted(self, update: bytes) -> None:
         """Keep an update that is in the document now, and pass it on."""
+        if not self._log.lineage:
+            self._begin()
         self._last_write = self._log.append(update)
         self.room.broadcast(yjs.update(update))
-        self._changed_at = monotonic()
-        self._unsaved = True
-        if self._saver is None and type(self).on_save is not DocumentParty.on_save:
-            self._saver = self.room.spawn(self._save())
+        if self._saver is not None:
+            self._saver.changed()
 
-    def _present(self, change: Change | None) -> None:
-        if change is not None:
-            self.room.broadcast(yjs.awareness(change.update))
+    def _begin(self, lineage: str = "") -> None:
+        """The document's first update is about to be kept."""
+        self._log.begin(lineage)
+        self._peers.lineage_is_now(self._log.lineage)
 
     def _compact(self, *, quiet: bool) -> None:
         """Replace the log by a snapshot and what waits for its predecessors, which a snapshot does not hold."""
         if self._log.worth_compacting(quiet=quiet) and (snapshot := self._replica.compact()) is not None:
             self._log.compact(snapshot, self._replica.waiting)
-
-    async def _save(self) -> None:
-        """Call ``on_save`` when edits pause, until all is saved. A room that stops cancels this and saves at once."""
-        try:
-            while self._unsaved:
-                began = monotonic()
-                while (rest := min(self._changed_at + SAVE_AFTER, began + SAVE_WITHIN) - monotonic()) > 0:  # noqa: ASYNC110
-                    await asyncio.sleep(rest)
-                self._unsaved = False
-                try:
-                    await settled(self.on_save())
-                except BaseException:
-                    self._unsaved = True
-                    raise
-        finally:
-            self._saver = None
-
-
-def _identity(request: Request) -> Any:
-    """What stays the same when a client comes again: its user, by name where a token names it; or the id it chose."""
-    user = request.user.get("sub") if isinstance(request.user, Mapping) else request.user
-    return user or request.query.get("_pk")

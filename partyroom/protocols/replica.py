@@ -19,7 +19,7 @@ The engine is pycrdt (yrs). Its habits, found by experiment with 0.14.13, shape 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import WeakMethod
 
 from pycrdt import Doc, TransactionEvent
@@ -33,8 +33,10 @@ from .guard import Summary
 from .nesting import FEW, MAX_NESTING, deepest
 from .surrogates import Surrogates, may_hold_pairs
 
-__all__ = ["Replica", "ReplicaBroken"]
+__all__ = ["Replica", "ReplicaBroken", "weakly"]
 
+P = ParamSpec("P")
+T = TypeVar("T")
 
 MOST_WAITING = 1000
 """Updates that may wait for their predecessors: each costs a look at every edit. A client whose updates are refused for
@@ -75,13 +77,21 @@ class Replica:
         self._applying = self._fired = False
         self._on_edit: Callable[[bytes], object] | None = None
         self._clocks = guard.state_vector(self.doc.get_state())
-        self._observer = _weakly(self._observe)
+        self._observer = weakly(self._observe)
         self._subscription = self.doc.observe(self._observer)
+        self._closed = False
         if self._clocks:
             self._learn(self.doc.get_update())
 
     def __del__(self) -> None:
-        self.doc.unobserve(self._subscription)
+        self.close()
+
+    def close(self) -> None:
+        """Hear no more of ``doc``, which somebody may still hold; nothing else may be asked of a closed replica."""
+        self._on_edit = None
+        if not self._closed:
+            self._closed = True
+            self.doc.unobserve(self._subscription)
 
     # -- what the room asks ----------------------------------------------------------------------------------------
 
@@ -333,15 +343,15 @@ class Replica:
         self._read_clocks()
 
 
-def _weakly(observe: Callable[[TransactionEvent], None]) -> Callable[[TransactionEvent], None]:
-    """An observer that calls a method as long as its object lives, and does not keep it alive."""
-    method = WeakMethod(observe)
+def weakly(method: Callable[P, T]) -> Callable[P, T | None]:
+    """A function that calls a bound method as long as its object lives, and does not keep it alive."""
+    reference = WeakMethod(method)
 
-    def observer(event: TransactionEvent) -> None:
-        if (alive := method()) is not None:
-            alive(event)
+    def call(*arguments: P.args, **named: P.kwargs) -> T | None:
+        alive = reference()
+        return None if alive is None else alive(*arguments, **named)
 
-    return observer
+    return call
 
 
 def _reraise_if_ours(error: BaseException) -> None:

@@ -7,6 +7,9 @@
     │   └── TooLarge          over a size limit (HTTP 413, close 1009)
     ├── ProtocolError         the *peer* sent what the protocol does not allow (close 1002, or as given)
     ├── ConnectionClosed      our side used a connection that has ended
+    │   └── HandshakeRefused  a client's connection was refused for good: carries the HTTP status
+    ├── Unreachable           a server gave a client no answer, or none of use; trying again later may help
+    ├── QueueFull             more messages than a client's queue holds wait to be sent; this one was not taken
     ├── RoomStopped           the room has stopped (or could not start) and takes no more events
     ├── LimitError            *our own* code asked for more than a limit allows (a key, a value, a tag)
     └── StoreError            the store could not do it now; trying again later may help
@@ -27,14 +30,17 @@ __all__ = [
     "ConnectionClosed",
     "Damaged",
     "Fenced",
+    "HandshakeRefused",
     "LimitError",
     "PartyroomError",
     "ProtocolError",
+    "QueueFull",
     "Refused",
     "RoomStopped",
     "StoreClosed",
     "StoreError",
     "TooLarge",
+    "Unreachable",
 ]
 
 
@@ -96,6 +102,27 @@ class ConnectionClosed(PartyroomError):
         super().__init__(f"the connection has ended ({code}{f': {reason}' if reason else ''})")
         self.code = code
         self.reason = reason
+
+
+class HandshakeRefused(ConnectionClosed):
+    """The server answered a client's handshake with ``status`` (4xx) and will again; ``code`` mirrors it (4401)."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(4000 + status, reason)
+        self.status = status
+
+
+class Unreachable(PartyroomError, ConnectionError):
+    """A server gave a client no answer, or none of use; ``retry_after`` is the seconds it asks to be left alone."""
+
+    def __init__(self, reason: str, retry_after: float = 0.0) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class QueueFull(PartyroomError):
+    """What waits to be sent is over the bound of a client's queue; the message was not taken."""
 
 
 class RoomStopped(PartyroomError):

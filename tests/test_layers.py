@@ -52,12 +52,15 @@ GATHERS = {"__init__", "__main__"}
 THIRD_PARTY = {
     "aiohttp": ("gateways.aiohttp", "client", "cli"),
     "multidict": ("gateways.aiohttp", "client"),  # aiohttp's own headers
+    "yarl": ("client",),  # aiohttp's own URLs
     "tornado": ("gateways.tornado",),
     "pycrdt": ("protocols.replica", "documents", "client"),
     "sqlite3": ("stores.sqlite",),
     "jwt": ("auth",),
     "typer": ("cli",),
     "rich": ("cli",),
+    "dotenv": ("cli",),
+    "prometheus_client": ("cli",),
     "watchfiles": ("cli",),
     "uvloop": ("cli",),
 }
@@ -75,7 +78,8 @@ class Import(NamedTuple):
 
 
 def modules() -> list[Path]:
-    return sorted(path for path in PACKAGE.rglob("*.py") if "node_modules" not in path.parts)
+    no_modules = {"node_modules", "templates"}
+    return sorted(path for path in PACKAGE.rglob("*.py") if no_modules.isdisjoint(path.parts))
 
 
 def dotted(path: Path) -> str:

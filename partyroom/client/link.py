@@ -1,0 +1,242 @@
+"""Link: one connection after another to the same place, for as long as there is hope."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from enum import StrEnum
+
+from ..clock import Clock
+from ..errors import CloseCode, ConnectionClosed, HandshakeRefused, Unreachable
+from .backoff import Backoff
+from .callbacks import Callbacks
+from .mail import Inbox, Outbox
+from .waiting import Changes, deadline, sleep
+from .wire import Wire
+
+__all__ = ["Link", "Status", "is_final"]
+
+log = logging.getLogger("partyroom.client")
+
+
+class Status(StrEnum):
+    """What a socket is about."""
+
+    CONNECTING = "connecting"
+    """There is no connection, and one is being tried or will be."""
+    OPEN = "open"
+    """There is a connection."""
+    CLOSED = "closed"
+    """There will be no connection any more."""
+
+
+def is_final(code: int) -> bool:
+    """Whether a close code means that trying again is of no use (the whole y-websocket family reads 44xx so)."""
+    return 4400 <= code <= 4499
+
+
+class Link:
+    """``connect`` is one attempt: it has its own deadline and raises as ``Dial`` does.
+
+    Whatever changes, all attributes have changed before anybody is told.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Wire]],
+        *,
+        name: str,
+        queue: int,
+        backoff: Backoff,
+        heartbeat: float | None,
+        close_timeout: float,
+        clock: Clock,
+    ) -> None:
+        self.name = name
+        """What to call the other end in the log."""
+        self.status = Status.CONNECTING
+        self.error: ConnectionClosed | None = None
+        """Why there will be no connection any more, once that is so."""
+        self.failure = ""
+        """Why the last attempt failed; empty again with the next connection."""
+        self.ended: ConnectionClosed | None = None
+        """How the last connection ended, or why the server refused one for good."""
+        self.protocol: str | None = None
+        """The subprotocol of the last connection."""
+        self.goodbye: ConnectionClosed | None = None
+        """Set when it is we who end."""
+        self.outbox = Outbox(queue)
+        self.inbox = Inbox()
+        self.changed = Changes()
+        self.on_open = Callbacks[[]]("on_open")
+        self.on_message = Callbacks[[str | bytes]]("on_message")
+        self.on_close = Callbacks[[int, str]]("on_close")
+        self.on_status = Callbacks[[Status]]("on_status")
+        self._connect = connect
+        self._backoff = backoff
+        self._heartbeat = heartbeat
+        self._close_timeout = close_timeout
+        self._patience = close_timeout
+        self._clock = clock
+
+    async def run(self) -> None:
+        """Connect, and connect again, until there is no more point in it. Cancel it to hang up."""
+        try:
+            error = await self._stay()
+        except asyncio.CancelledError:
+            error = self._parting()
+        if self.error is None:
+            self._become(Status.CLOSED, error, ended=isinstance(error, HandshakeRefused))
+
+    def part(self, how: ConnectionClosed) -> None:
+        """End without ever having run."""
+        self.goodbye = how
+        self._become(Status.CLOSED, how, ended=False)
+
+    async def flush(self) -> None:
+        """Wait until nothing waits to be sent any more; all of the goodbye together takes ``close_timeout``."""
+        started = self._clock.now()
+        with suppress(TimeoutError):
+            async with deadline(self._clock, self._close_timeout):
+                await self.outbox.changed.until(lambda: not self.outbox or self.status is Status.CLOSED)
+        self._patience = max(0.0, self._close_timeout - (self._clock.now() - started))
+
+    # One connection after another
+
+    async def _stay(self) -> ConnectionClosed:
+        failures, rest = 0, 0.0
+        while True:
+            try:
+                wire = await self._connect()
+            except HandshakeRefused as refused:
+                return refused
+            except Unreachable as failure:
+                self._note(failure)
+                rest = failure.retry_after
+            else:
+                began, rest = self._clock.now(), 0.0
+                ended = await self._serve(wire)
+                if is_final(ended.code):
+                    return ended
+                if self._clock.now() - began >= self._backoff.min_uptime:
+                    failures = 0
+            failures += 1
+            await sleep(self._clock, rest + self._backoff.delay(failures))
+
+    def _note(self, failure: Unreachable) -> None:
+        level = logging.DEBUG if self.failure else logging.WARNING  # once for each time that it goes down
+        self.failure = failure.reason
+        log.log(level, "%s; trying again", failure.reason)
+
+    def _parting(self) -> ConnectionClosed:
+        return self.goodbye or ConnectionClosed(CloseCode.GOING_AWAY, "the program ended")
+
+    def _become(self, status: Status, how: ConnectionClosed | None, *, ended: bool) -> None:
+        """Change as a whole, then tell. ``ended`` says whether ``how`` is the end of a connection."""
+        self.status = status
+        if status is Status.OPEN:
+            self.failure = ""
+        if ended:
+            self.ended = how
+        if status is Status.CLOSED:
+            self.error = how
+            if unsent := self.outbox.clear():
+                log.warning("%d messages to %s were never sent: %s", unsent, self.name, how)
+        for changed in (self.changed, self.inbox.changed, self.outbox.changed):
+            changed()
+        if ended and how is not None:
+            self.on_close(how.code, how.reason)
+        self.on_status(status)
+
+    # One connection
+
+    async def _serve(self, wire: Wire) -> ConnectionClosed:
+        """Carry messages until the connection ends; returns how it did."""
+        tasks = [asyncio.create_task(self._send(wire))]
+        if self._heartbeat is not None:
+            tasks.append(asyncio.create_task(self._watch(wire, self._heartbeat)))
+        ended: ConnectionClosed | None = None
+        try:
+            self._opened(wire)
+            ended = await self._receive(wire)
+            return ended
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            how = ended or self._parting()
+            try:
+                await self._hang_up(wire, how)
+            finally:
+                last = ended is None or is_final(how.code) or self.goodbye is not None
+                self._become(Status.CLOSED if last else Status.CONNECTING, how, ended=True)
+
+    def _opened(self, wire: Wire) -> None:
+        self.protocol = wire.protocol
+        self._become(Status.OPEN, None, ended=False)
+        self.on_open()
+
+    async def _hang_up(self, wire: Wire, how: ConnectionClosed) -> None:
+        """Let go of a connection: with a goodbye, if the other side has not gone already."""
+        try:
+            if not wire.ending:
+                with suppress(TimeoutError):
+                    async with deadline(self._clock, self._patience):
+                        await wire.close(how.code, how.reason)
+        finally:
+            wire.abort()
+
+    def _ready(self) -> bool:
+        """Whether another message can be taken; while it is not so, nothing is read and the server must wait."""
+        return bool(self.on_message) or not self.inbox.full
+
+    async def _receive(self, wire: Wire) -> ConnectionClosed:
+        while True:
+            if not self._ready():
+                await self.inbox.changed.until(self._ready)
+            try:
+                message = await wire.receive()
+            except ConnectionClosed as ended:
+                return ended
+            if self.on_message:
+                self.on_message(message)
+            else:
+                self.inbox.put(message)
+
+    async def _send(self, wire: Wire) -> None:
+        """Empty the outbox. A message leaves it only for a connection that takes it in the same instant."""
+        try:
+            while True:
+                await self.outbox.changed.until(lambda: self.outbox)
+                if wire.ending:
+                    return
+                await wire.send(self.outbox.take())
+        except ConnectionClosed:  # the one that receives learns of it too
+            wire.abort()
+        except Exception:
+            log.exception("sending to %s failed", self.name)
+            wire.abort()
+
+    async def _watch(self, wire: Wire, interval: float) -> None:
+        """Ask a silent peer for a sign of life, and let go of one that gives none.
+
+        Silence is no proof while we do not read, nor when this program slept through the answer; so after the deadline
+        the network has one more chance to bring it.
+        """
+        while True:
+            await sleep(self._clock, interval)
+            if wire.heard() or not self._ready():
+                continue
+            try:
+                await wire.ping()
+            except ConnectionClosed:
+                return
+            await sleep(self._clock, interval / 2)
+            for _ in range(3):  # turns of the event loop: what has arrived is read in the first of them
+                await asyncio.sleep(0)
+            if not wire.heard() and self._ready():
+                log.info("no sign of life from %s for %g s", self.name, interval * 1.5)
+                wire.abort()
+                return

@@ -196,6 +196,7 @@ class Room:
                 connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
                 self.life.in_background(self.leave(connection, CloseCode.ABNORMAL))
                 raise
+        log.debug("%s: %r has come", self.address, connection)
         return connection
 
     async def _admit(self, connection: Connection) -> None:
@@ -265,6 +266,7 @@ class Room:
             return
         self._connections.remove(connection)
         self._owner.connected -= 1
+        log.debug("%s: %r has left (%d)", self.address, connection, code)
         if not connection.closed:
             connection.end(code, reason)
         with self.life.work():
@@ -281,6 +283,7 @@ class Room:
                 response = await settled((await self.life.ready()).on_request(request))
                 if not isinstance(response, Response):
                     raise TypeError(f"on_request returned {type(response).__name__}, not a Response")
+                log.debug("%s: %s %s -> %d", self.address, request.method, request.path, response.status)
                 return response
             except RoomStopped:
                 return Response("The room could not start\n", 500)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,87 +12,10 @@ from pycrdt import Doc, Text
 
 from partyroom import Connection, DocumentParty, Lobby, MemoryStore, Request, Response
 from partyroom.http import Address
-from partyroom.local import LocalSocket
-from partyroom.protocols import lib0, yjs
+from partyroom.protocols import yjs
 from partyroom.stores.base import Batch
 from partyroom.testing import ManualClock, fetch, settle, visit
-
-PATH = "/parties/notes/today"
-
-
-class Notes(DocumentParty):
-    """A document; a client that says ``mode=read`` may not write."""
-
-    def can_read(self, connection: Connection) -> bool:
-        return connection.request.query.get("mode") != "none"
-
-    def can_write(self, connection: Connection) -> bool:
-        return connection.request.query.get("mode") != "read"
-
-
-class Client:
-    """A Yjs client over an in-process socket, written for the tests from the protocol's description."""
-
-    def __init__(self, socket: LocalSocket, doc: Doc[Any] | None = None) -> None:
-        self.socket = socket
-        self.doc = Doc() if doc is None else doc
-        self.text = self.doc.get("body", type=Text)
-        self.people: dict[int, str] = {}
-        self.received: list[yjs.Message] = []
-
-    async def sync(self) -> None:
-        """Do what a provider does when it opens, and read all that comes back."""
-        await self.socket.send(yjs.sync_step1(self.doc.get_state()))
-        await self.read()
-
-    async def insert(self, index: int, text: str) -> bytes:
-        """Edit and send the update; returns it."""
-        before = self.doc.get_state()
-        self.text.insert(index, text)
-        update = self.doc.get_update(before)
-        await self.socket.send(yjs.update(update))
-        return update
-
-    async def present(self, state: str, clock: int = 1, client: int | None = None) -> None:
-        await self.socket.send(yjs.awareness(present(client or self.doc.client_id % 2**32, clock, state)))
-
-    async def read(self) -> None:
-        """Take in everything that has arrived."""
-        await settle()
-        while self.socket.transport.messages:
-            data = self.socket.transport.take()
-            assert isinstance(data, bytes)
-            message = yjs.parse(data)
-            self.received.append(message)
-            match message:
-                case yjs.SyncStep1(state):
-                    await self.socket.send(yjs.sync_step2(self.doc.get_update(state)))
-                case yjs.SyncStep2(update) | yjs.Update(update):
-                    self.doc.apply_update(update)
-                case yjs.Awareness(update):
-                    self._hear(update)
-
-    def _hear(self, update: bytes) -> None:
-        decoder = lib0.Decoder(update)
-        for _ in range(decoder.varuint()):
-            client, _clock, state = decoder.varuint(), decoder.varuint(), decoder.string()
-            if state == "null":
-                self.people.pop(client, None)
-            else:
-                self.people[client] = state
-
-
-def present(client: int, clock: int, state: str) -> bytes:
-    encoder = lib0.Encoder().varuint(1)
-    return bytes(encoder.varuint(client).varuint(clock).buffer(state.encode()))
-
-
-@asynccontextmanager
-async def join(lobby: Lobby, query: str = "", doc: Doc[Any] | None = None) -> AsyncIterator[Client]:
-    async with visit(lobby, PATH + query) as socket:
-        client = Client(socket, doc)
-        await client.sync()
-        yield client
+from tests.unit.documents.client import PATH, Client, Notes, Shared, join, present
 
 
 @pytest.fixture
@@ -148,30 +70,17 @@ async def test_promise_10_an_update_whose_predecessor_is_missing_is_kept_over_a_
     text.insert(6, "second")
     writer.unobserve(subscription)
 
-    async with Lobby({"notes": Notes}, store=_Shared(store)) as lobby, join(lobby) as ada, join(lobby) as bob:
+    async with Lobby({"notes": Notes}, store=Shared(store)) as lobby, join(lobby) as ada, join(lobby) as bob:
         await bob.socket.send(yjs.update(updates[1]))
         await ada.read()
         assert yjs.Update(updates[1]) in ada.received
         assert str(ada.text) == ""
-    async with Lobby({"notes": Notes}, store=_Shared(store)) as lobby, join(lobby) as carol:
+    async with Lobby({"notes": Notes}, store=Shared(store)) as lobby, join(lobby) as carol:
         assert str(carol.text) == ""
         await carol.socket.send(yjs.update(updates[0]))
         await carol.read()
         async with join(lobby) as dave:
             assert str(dave.text) == "first second"
-
-
-class _Shared:
-    """A store that outlives the lobby that closes it."""
-
-    def __init__(self, store: MemoryStore) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    async def close(self) -> None:
-        pass
 
 
 async def test_a_read_only_client_sees_edits_and_has_presence_and_its_edits_count_for_nothing(lobby: Lobby) -> None:
@@ -488,7 +397,7 @@ async def test_whoever_comes_while_a_document_is_built_anew_waits_for_it(lobby: 
 
 async def test_the_log_stays_within_a_few_times_the_document() -> None:
     store = MemoryStore()
-    async with Lobby({"notes": Notes}, store=_Shared(store)) as lobby, join(lobby) as ada:
+    async with Lobby({"notes": Notes}, store=Shared(store)) as lobby, join(lobby) as ada:
         for number in range(3000):
             await ada.insert(number, "x")
         await settle()
@@ -501,13 +410,13 @@ async def test_the_log_stays_within_a_few_times_the_document() -> None:
 async def test_promise_10_an_update_that_waits_for_ever_does_not_stop_compaction_and_is_kept() -> None:
     store = MemoryStore()
     orphan = bytes.fromhex("0101090504010474657874" + "0178" + "00")  # client 9 from clock 5 on; nobody has 0 to 4
-    async with Lobby({"notes": DocumentParty}, store=_Shared(store)) as lobby, join(lobby) as ada:
+    async with Lobby({"notes": DocumentParty}, store=Shared(store)) as lobby, join(lobby) as ada:
         await ada.socket.send(yjs.update(orphan))
         for number in range(600):
             await ada.insert(number, "x")
     rows = await store.load(Address("notes", "today"))
     assert len(rows) < 100
-    async with Lobby({"notes": DocumentParty}, store=_Shared(store)) as lobby, join(lobby) as bob:
+    async with Lobby({"notes": DocumentParty}, store=Shared(store)) as lobby, join(lobby) as bob:
         assert str(bob.text) == "x" * 600
         assert yjs.Update(orphan) in bob.received
 

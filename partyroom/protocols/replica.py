@@ -18,7 +18,8 @@ The engine is pycrdt (yrs). Its habits, found by experiment with 0.14.13, shape 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import logging
+from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 from weakref import WeakMethod
 
@@ -34,6 +35,8 @@ from .nesting import FEW, MAX_NESTING, deepest
 from .surrogates import Surrogates, may_hold_pairs
 
 __all__ = ["Replica", "ReplicaBroken", "weakly"]
+
+log = logging.getLogger("partyroom.protocols")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,13 +65,17 @@ class Replica:
     """A Yjs document and who is in it.
 
     ``doc`` is the live document, free to be edited by server code; ``awareness`` is who is here. ``max_waiting`` bounds
-    the bytes of updates whose predecessors are missing (and ``MOST_WAITING`` their number).
+    the bytes of updates whose predecessors are missing (and ``MOST_WAITING`` their number). Updates are applied in
+    transactions of ``origin``; an undo manager takes those without one for its user's own edits.
     """
 
-    def __init__(self, doc: Doc[Any] | None = None, *, max_waiting: int = 32 * MIB) -> None:
+    def __init__(
+        self, doc: Doc[Any] | None = None, *, max_waiting: int = 32 * MIB, origin: Hashable | None = None
+    ) -> None:
         self.doc: Doc[Any] = Doc() if doc is None else doc
         self.awareness = Awareness()
         self._max_waiting = max_waiting
+        self._origin = origin
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
         self._surrogates = Surrogates()
@@ -272,7 +279,10 @@ class Replica:
         else:
             doc.unobserve(self._subscription)
         try:
-            doc.apply_update(update)
+            with doc.transaction(self._origin):
+                doc.apply_update(update)
+        except ExceptionGroup:  # the engine has done its work; what it raises after that are others' observers' errors
+            log.exception("an observer of the document failed")
         except ValueError as error:  # the engine could not read it, and has not begun
             raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
         except BaseException as error:

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import ref
 
 import pytest
-from pycrdt import Doc, Text
+from pycrdt import Doc, Text, TextEvent, UndoManager
 
 from partyroom.errors import CloseCode, ProtocolError
 from partyroom.protocols import guard
@@ -206,6 +206,27 @@ def test_edits_by_server_code_are_handed_out_and_remote_ones_are_not() -> None:
     assert text_of(mirror) == text_of(replica) == "21good morning h"
     assert clocks(replica) == replica._clocks
     assert not any(map(replica.apply, edits))
+
+
+def test_an_undo_manager_leaves_remote_edits_alone_where_they_have_an_origin() -> None:
+    replica = Replica(origin="remote")
+    undo = UndoManager(scopes=[replica.doc.get("t", type=Text)])
+    for update in typed(3):
+        replica.apply(update)
+    assert not undo.can_undo()
+
+
+def test_a_failing_observer_of_others_is_reported_and_breaks_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(event: TextEvent) -> None:
+        raise ValueError("a bug of the program's")
+
+    replica = Replica()
+    subscription = replica.doc.get("t", type=Text).observe(fail)
+    for update in typed(2):
+        assert replica.apply(update)
+    assert text_of(replica) == "ab"
+    assert [record.getMessage() for record in caplog.records] == ["an observer of the document failed"] * 2
+    replica.doc.get("t", type=Text).unobserve(subscription)
 
 
 def test_a_document_that_has_content_already_is_taken_over() -> None:

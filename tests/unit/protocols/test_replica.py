@@ -221,12 +221,13 @@ def test_a_failing_observer_of_others_is_reported_and_breaks_nothing(caplog: pyt
         raise ValueError("a bug of the program's")
 
     replica = Replica()
-    subscription = replica.doc.get("t", type=Text).observe(fail)
+    text = replica.doc.get("t", type=Text)
+    subscription = text.observe(fail)
     for update in typed(2):
         assert replica.apply(update)
     assert text_of(replica) == "ab"
     assert [record.getMessage() for record in caplog.records] == ["an observer of the document failed"] * 2
-    replica.doc.get("t", type=Text).unobserve(subscription)
+    text.unobserve(subscription)
 
 
 def test_a_document_that_has_content_already_is_taken_over() -> None:

@@ -24,12 +24,13 @@ from aiohttp.http import HttpProcessingError
 from multidict import CIMultiDict
 
 from ..connection import Connection
-from ..errors import CloseCode, ProtocolError, Refused, RoomStopped, TooLarge
+from ..errors import CloseCode, ProtocolError, Refused, RoomStopped
 from ..http import Headers, Query, Request, Response
 from ..lobby import Admission, Lobby
 from ..room import DONE, Room
 from .aiohttp_direct import BEGUN, DirectSocket, open_socket
-from .socket import CLOSE_TIMEOUT, DEAF_TIMEOUT, HEARTBEAT, End, Heartbeat, Socket, echo, first_protocol
+from .rules import BODY_TIMEOUT, CLOSE_TIMEOUT, DEAF_TIMEOUT, HEARTBEAT, End, body_too_large, echo, first_protocol
+from .socket import Heartbeat, Socket
 
 __all__ = ["Gateway", "Server", "lifespan", "routes"]
 
@@ -37,8 +38,6 @@ log = logging.getLogger("partyroom.aiohttp")
 
 KEEP_ALIVE = 75.0
 """Seconds that an HTTP connection may idle between requests."""
-BODY_TIMEOUT = 60.0
-"""Seconds that a request's body may take to arrive."""
 
 
 class Gateway:
@@ -69,8 +68,9 @@ class Gateway:
             return web.Response(status=400)
         room, asked = admitted
         socket = Socket(self.lobby, wire)
+        protocol = first_protocol(asked.headers.get("sec-websocket-protocol", ""))
         ws = open_socket(
-            protocols=first_protocol(asked.headers.get("sec-websocket-protocol", "")),
+            protocols=[protocol] if protocol else [],
             max_msg_size=room.limits.message + 1,  # aiohttp refuses what is as large
             ear=socket,
             direct=self._direct,
@@ -154,7 +154,7 @@ async def _request(request: web.BaseRequest, most: int) -> Request:
                 async for chunk in request.content.iter_any():
                     body += chunk
                     if len(body) > most:
-                        raise TooLarge(f"A request body has at most {most} bytes here")
+                        raise body_too_large(most)
     except TimeoutError:
         raise Refused(408, "The request body took too long") from None
     except (ConnectionError, web.RequestPayloadError):

@@ -1,31 +1,20 @@
-"""Socket: one WebSocket as a Transport, written as an asyncio transport is. The gateways that see frames share it.
+"""Socket: one WebSocket as a Transport, written as an asyncio transport is. The gateways that write frames share it.
 
-Here are the rules that they keep alike: what one loop tick sends to a client leaves in one write, a silent peer is
-pinged and then cut, a goodbye is not waited for without end, and a close code comes back to whoever sent it.
+What one loop tick sends to a client leaves in one write, a silent peer is pinged and then cut, and a goodbye is not
+waited for without end.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from struct import pack
 from typing import Protocol
 
-from ..errors import CloseCode
 from ..frame import CLOSE, PING, PONG, Frame, control
-from ..limits import KIB
 from ..lobby import Lobby
+from .rules import CLOSE_TIMEOUT, DEAF_TIMEOUT, HEARTBEAT, MOST_PONGS
 
-__all__ = ["CLOSE_TIMEOUT", "DEAF_TIMEOUT", "HEARTBEAT", "End", "Heartbeat", "Socket", "Wire", "echo", "first_protocol"]
-
-HEARTBEAT = 25.0
-"""Seconds of silence after which a peer is pinged; cut after as many more."""
-CLOSE_TIMEOUT = 5.0
-"""Seconds that a peer has to answer a close frame, and to read what is queued before it."""
-DEAF_TIMEOUT = 1.0
-"""The same, while the lobby closes."""
-MOST_PONGS = 64 * KIB
-"""Bytes waiting for a peer past which its pings are not answered."""
+__all__ = ["Heartbeat", "Socket", "Wire"]
 
 
 class Wire(Protocol):
@@ -169,27 +158,3 @@ class Heartbeat:
         for socket in list(self._sockets):
             socket.beat()
         self._wind()
-
-
-@dataclass(slots=True)
-class End:
-    """How a WebSocket ended: by a close frame with ``code`` and ``reason``, or without one, perhaps by an ``error``."""
-
-    code: int = CloseCode.ABNORMAL
-    reason: str = ""
-    error: BaseException | None = None
-
-
-def echo(code: int) -> int:
-    """The code to answer a close frame with: the peer's own, as far as it may be sent (RFC 6455 section 7.4.1)."""
-    if code in (CloseCode.NO_STATUS, CloseCode.ABNORMAL):
-        return CloseCode.NORMAL
-    return code if code < 5000 else CloseCode.PROTOCOL_ERROR
-
-
-def first_protocol(offered: str) -> list[str]:
-    """The subprotocol to choose, given the header ``Sec-WebSocket-Protocol``: at most one.
-
-    What a client offers first is what it prefers; a browser fails the connection if none is chosen.
-    """
-    return [name.strip() for name in offered.split(",")][:1]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .assets import Assets
 from .connection import Connection
+from .crons import Cron
 from .errors import CloseCode, PartyroomError, ProtocolError, Refused
 from .http import Headers, Query, Request, Response
 from .limits import Limits
-from .lobby import Cron, Lobby
+from .lobby import Lobby
 from .party import Party
 from .room import Room
 from .stores.memory import MemoryStore
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from .stores.sqlite import SQLiteStore
 
 __all__ = [
+    "Assets",
     "CloseCode",
     "Connection",
     "Cron",

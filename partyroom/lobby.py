@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, NamedTuple, Self
 
 from .alarms import Alarms
+from .assets import Assets
 from .clock import Clock, LoopClock, Tick
+from .crons import Crons
 from .errors import CloseCode, Refused, StoreError
 from .http import Address, Headers, Request, Response, origin_allowed, split_path
 from .limits import DEFAULTS, Limits
+from .outside import outside
 from .parties import Parties, named_parties
 from .party import Party, settled
 from .placement import Here, Placement
@@ -29,7 +32,7 @@ from .storage import Storage
 from .stores.base import Batch, Store
 from .stores.memory import MemoryStore
 
-__all__ = ["Admission", "Cron", "Lobby"]
+__all__ = ["Admission", "Lobby"]
 
 log = logging.getLogger("partyroom.lobby")
 
@@ -49,15 +52,6 @@ class Admission(NamedTuple):
     request: Request
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """A scheduled time: the schedule's name and what a class-level hook may need."""
-
-    name: str
-    env: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    parties: Any = field(default=None, repr=False)
-
-
 class Lobby:
     """The rooms of one application.
 
@@ -65,9 +59,11 @@ class Lobby:
     ``main``; or a module, which means every Party subclass defined in it, the first of them also as ``main``.
     ``cors=True`` lets any page fetch over HTTP (a mapping sets other headers); ``origins`` are further pages that may
     open WebSockets (``https://*.example.com`` or ``*``). ``hosts`` are the names under which it may be asked (``None``:
-    any), which keeps out pages that make a name of theirs resolve to this machine (DNS rebinding). ``pages`` answers
-    HTTP requests outside rooms that ``on_fetch`` leaves alone. ``rewrite`` sees every request first and may return
-    another, with the path of a room in place of one that clients of other servers ask for; it may raise ``Refused``.
+    any), which keeps out pages that make a name of theirs resolve to this machine (DNS rebinding). ``assets`` is a
+    folder of files to serve outside rooms, before ``on_fetch`` is asked, and ``pages`` answers what both leave alone.
+    ``crons`` are schedules by name, which call ``on_cron``: ``{"daily": "0 6 * * *"}``, in UTC. ``rewrite`` sees every
+    request first and may return another, with the path of a room in place of one that clients of other servers ask
+    for; it may raise ``Refused``.
     """
 
     def __init__(
@@ -80,6 +76,8 @@ class Lobby:
         cors: bool | Mapping[str, str] = False,
         origins: Iterable[str] = (),
         hosts: Iterable[str] | None = None,
+        assets: Assets | str | os.PathLike[str] | None = None,
+        crons: Mapping[str, str] | None = None,
         pages: Callable[[Request], Response | None] | None = None,
         rewrite: Callable[[Request], Request | None] | None = None,
         placement: Placement | None = None,
@@ -97,24 +95,35 @@ class Lobby:
         self.parties = Parties(self)
         self.tick = Tick()
         """What rooms and gateways do when a turn of the event loop ends."""
+        self.assets = assets if assets is None or isinstance(assets, Assets) else Assets(assets)
+        """The files that are served outside rooms."""
         self.pages = pages
-        """What answers outside rooms where ``on_fetch`` does not."""
+        """What answers outside rooms where neither the assets nor ``on_fetch`` do."""
         self._rewrite = rewrite
         self._cors = Headers(CORS if cors is True else cors or {})
         self._placement: Placement = placement or Here()
         self._clock: Clock = clock or LoopClock()
         self._alarms = Alarms(self._clock, self._ring, self._give_up_alarm)
+        self._crons = Crons(crons or {}, self.party_classes.values(), self._clock, env=self.env, rooms=self.parties)
         self._rooms: dict[Address, Room] = {}
+        self._first_party = next(iter(self.party_classes.values()))
+        self._outside_party = outside(self._first_party)
+        self._outside: set[Room] = set()
         self._starting: asyncio.Task[None] | None = None
         self._closing: asyncio.Task[None] | None = None
 
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the store and take up the alarms that are due; gateways call it first. Raises ``StoreError``."""
+        """Open the store, take up the alarms and watch the clock; gateways call it first. Raises ``StoreError``."""
         if self._starting is None or (self._starting.done() and self._starting.exception() is not None):
-            self._starting = asyncio.create_task(self._alarms.load(self.store))
+            self._starting = asyncio.create_task(self._start())
         await asyncio.shield(self._starting)
+
+    async def _start(self) -> None:
+        await self._alarms.load(self.store)
+        if not self.closing:
+            self._crons.start()
 
     async def close(self) -> None:
         """Admit no more, stop every room (documents are flushed, clients get 1001), and close the store.
@@ -126,9 +135,9 @@ class Lobby:
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
-        await self._alarms.close(self.limits.close)
-        while self._rooms:
-            await asyncio.gather(*(room.stop() for room in list(self._rooms.values())))
+        await asyncio.gather(self._alarms.close(self.limits.close), self._crons.close(self.limits.close))
+        while self._rooms or self._outside:
+            await asyncio.gather(*(room.stop() for room in (*self._rooms.values(), *self._outside)))
         await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -147,6 +156,13 @@ class Lobby:
         """The rooms in memory."""
         return iter(list(self._rooms.values()))
 
+    async def trigger_cron(self, name: str) -> None:
+        """Run a schedule of ``crons`` now, for trying it out, and wait for its end; it still comes at its time.
+
+        Raises ``ValueError`` for an unknown name, and what ``on_cron`` raised.
+        """
+        await self._crons.trigger(name)
+
     # -- what a gateway asks -----------------------------------------------------------------------------------------
 
     async def admit(self, request: Request) -> Admission | Response:
@@ -158,18 +174,14 @@ class Lobby:
         try:
             found = self._route(request)
             if found is None:
-                raise Refused(404, "Not found: rooms live at /parties/:party/:room")
+                return self._admit_outside(request)
             party_class, request = found
-            if not origin_allowed(request, self.origins):
-                raise Refused(403, f"Origin {request.headers.get('origin')!a} is not allowed here")
-            if len(request.query.get("_pk", "")) > self.limits.connection_id:
-                raise Refused(400, f"A connection id has at most {self.limits.connection_id} characters")
+            self._check_visitor(request)
             async with asyncio.timeout(self.limits.handshake):
                 asked = await _ask(party_class, "on_before_connect", request)
             if isinstance(asked, Response):
                 return asked
-            if self.limits.connections is not None and self.connected >= self.limits.connections:
-                raise Refused(503, "This server is full")
+            self._check_full()
             room = await self.room(Address(request.party, request.room))
             if room.limits.connections_per_room is not None and len(room) >= room.limits.connections_per_room:
                 raise Refused(503, "This room is full")
@@ -178,6 +190,28 @@ class Lobby:
             return Response(refused.reason + "\n", refused.status)
         except (StoreError, TimeoutError) as error:
             return _unavailable(request, error)
+
+    def _admit_outside(self, request: Request) -> Admission:
+        """A WebSocket that addresses no room: to a room of its own, where the first party has ``on_socket``."""
+        if self._outside_party is None:
+            raise Refused(404, "Not found: rooms live at /parties/:party/:room")
+        self._check_visitor(request)
+        self._check_full()
+        self._check_place()
+        limits = self._first_party.limits or self.limits
+        room = self._build(self._outside_party, Address("", request.path), limits, fence=0)
+        self._outside.add(room)
+        return Admission(room, request.replace(env=self.env, parties=self.parties))
+
+    def _check_visitor(self, request: Request) -> None:
+        if not origin_allowed(request, self.origins):
+            raise Refused(403, f"Origin {request.headers.get('origin')!a} is not allowed here")
+        if len(request.query.get("_pk", "")) > self.limits.connection_id:
+            raise Refused(400, f"A connection id has at most {self.limits.connection_id} characters")
+
+    def _check_full(self) -> None:
+        if self.limits.connections is not None and self.connected >= self.limits.connections:
+            raise Refused(503, "This server is full")
 
     async def fetch(self, request: Request) -> Response:
         """Answer an HTTP request, by the room it addresses or by ``on_fetch`` of the first party."""
@@ -199,14 +233,19 @@ class Lobby:
             return _unavailable(request, error).with_headers(self._cors)
 
     async def _fetch_outside(self, request: Request) -> Response:
-        main = next(iter(self.party_classes.values()))
+        """A file, else what ``on_fetch`` says, else a page."""
+        assets = self.assets
+        if assets is not None and (found := await assets.answer(request)) is not None:
+            return found
         try:
-            response = await settled(main.on_fetch(request.replace(env=self.env, parties=self.parties)))
+            response = await settled(self._first_party.on_fetch(request.replace(env=self.env, parties=self.parties)))
         except Exception:
             log.exception("on_fetch failed")
             raise Refused(500, "Internal server error") from None
         if response is None and self.pages is not None:
             response = self.pages(request)
+        if response is None and assets is not None:
+            response = await assets.page(request)
         return response or Response("Not found\n", 404)
 
     def _route(self, request: Request) -> tuple[type[Party], Request] | None:
@@ -270,8 +309,7 @@ class Lobby:
     async def _make(self, address: Address) -> Room:
         if self.closing:
             raise Refused(503, "This server is going away")
-        if self.limits.rooms is not None and len(self._rooms) >= self.limits.rooms:
-            raise Refused(503, "This server has no place for another room")
+        self._check_place()
         party_class = self.party_classes.get(address.party)
         if party_class is None:
             raise Refused(404, "Not found: there is no such party here")
@@ -282,6 +320,10 @@ class Lobby:
         if (other := self._rooms.get(address)) is not None:  # made while we waited for the placement
             return other
         limits = party_class.limits or self.limits
+        room = self._rooms[address] = self._build(party_class, address, limits, fence)
+        return room
+
+    def _build(self, party_class: type[Party], address: Address, limits: Limits, fence: int) -> Room:
         storage = Storage(
             self.store if party_class.durable else MemoryStore(),
             address,
@@ -290,7 +332,7 @@ class Lobby:
             fence=fence,
             on_lost=lambda error: self._lost(address),
         )
-        room = self._rooms[address] = Room(
+        return Room(
             party_class,
             address,
             storage=storage,
@@ -302,7 +344,28 @@ class Lobby:
             parties=self.parties,
             owner=self,
         )
-        return room
+
+    def _check_place(self) -> None:
+        if self.limits.rooms is not None and len(self._rooms) + len(self._outside) >= self.limits.rooms:
+            raise Refused(503, "This server has no place for another room")
+
+    async def overwrite(
+        self, address: Address, rows: Mapping[str, bytes], alarm: float | None = None, **end: Any
+    ) -> None:
+        """Replace all that a room has stored, live or not (see ``Room.overwrite``); without ``rows`` it is deleted.
+
+        Raises ``Refused`` and ``StoreError``.
+        """
+        if address.party in self.party_classes:
+            await (await self.room(address)).overwrite(rows, alarm, **end)
+        else:  # of a party that is not served (any more)
+            await self.store.apply(address, Batch(puts=rows, clear=True, alarm=alarm))
+
+    def forget(self, room: Room) -> None:
+        """A room has left memory; the room calls this."""
+        if self._rooms.get(room.address) is room:
+            del self._rooms[room.address]
+        self._outside.discard(room)
 
     async def rewrite(
         self, address: Address, rows: Mapping[str, bytes], alarm: float | None = None, **end: Any
@@ -315,11 +378,6 @@ class Lobby:
             await (await self.room(address)).rewrite(rows, alarm, **end)
         else:  # of a party that is not served (any more)
             await self.store.apply(address, Batch(puts=rows, clear=True, alarm=alarm))
-
-    def forget(self, room: Room) -> None:
-        """A room has left memory; the room calls this."""
-        if self._rooms.get(room.address) is room:
-            del self._rooms[room.address]
 
     def _lost(self, address: Address) -> None:
         """The store will not take this room's writes any more: stop it, so that its clients go where it lives now."""

@@ -8,15 +8,15 @@ or the request (HTTP 500) it ran for.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypeVar
 
 from .http import Request, Response
 
 if TYPE_CHECKING:
     from .connection import Connection
+    from .crons import Cron
     from .limits import Limits
-    from .lobby import Cron
     from .room import Room
 
 __all__ = ["MaybeAwaitable", "Party", "settled"]
@@ -68,16 +68,19 @@ class Party:
         return None
 
     @classmethod
-    def on_cron(cls, cron: Cron) -> MaybeAwaitable[None]:
-        """A scheduled time of the lobby has come. Nothing schedules any yet: this version does not call it."""
+    def on_socket(cls, connection: Connection, messages: AsyncIterator[str | bytes]) -> MaybeAwaitable[None]:
+        """A WebSocket that addresses no room, asked of the lobby's first party; without this hook it is a 404.
+
+        ``async for message in messages`` takes what the client sends until it has gone. Returning closes the
+        connection; a hook that still runs a second after its client has gone is cancelled.
+        """
 
     @classmethod
-    def auto_answer(cls, room: Room, connection: Connection, message: str | bytes) -> bool:
-        """With ``hibernate``, before every ``on_message``: whether the message is dealt with, as no party is needed.
+    def on_cron(cls, cron: Cron) -> MaybeAwaitable[None]:
+        """A scheduled time of ``Lobby(crons=...)`` has come; raising is logged, and the next time comes all the same.
 
-        It then neither wakes the room nor counts as activity. What it needs to know is in ``room.memory``.
+        Every party class of the lobby with this hook is called; one that inherits it is not called beside its parent.
         """
-        return False
 
     # -- in the room -------------------------------------------------------------------------------------------------
 

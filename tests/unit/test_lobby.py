@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from partyroom import Connection, Cron, Limits, Lobby, Party, Refused, Request, Response
+from partyroom import Connection, Limits, Lobby, Party, Refused, Request, Response
 from partyroom.errors import StoreError
 from partyroom.http import Address, Headers, Query
 from partyroom.lobby import Admission
@@ -237,17 +237,6 @@ class TestBeforeHooks:
             assert (await fetch(lobby, "/front")).body == b"front 1"
             assert (await fetch(lobby, "/page")).body == b"page"
             assert (await fetch(lobby, "/nothing")).status == 404
-
-    async def test_a_party_has_on_cron_for_a_scheduler_to_call(self) -> None:
-        class Scheduled(Where):
-            rung: list[str] = []  # noqa: RUF012
-
-            @classmethod
-            def on_cron(cls, cron: Cron) -> None:
-                cls.rung.append(cron.name)
-
-        Scheduled.on_cron(Cron("hourly"))
-        assert Scheduled.rung == ["hourly"]
 
 
 class TestCors:

@@ -15,7 +15,17 @@ from typing import Any, Final
 
 from ..errors import ProtocolError
 
-__all__ = ["MAX_DEPTH", "MAX_INTEGER", "UNDEFINED", "Decoder", "Encoder", "Undefined", "read_varuint", "varuint"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_INTEGER",
+    "UNDEFINED",
+    "BigInt",
+    "Decoder",
+    "Encoder",
+    "Undefined",
+    "read_varuint",
+    "varuint",
+]
 
 MAX_INTEGER: Final = 2**53 - 1
 """The largest whole number lib0 can hold: JavaScript's ``Number.MAX_SAFE_INTEGER``."""
@@ -43,6 +53,12 @@ class Undefined:
 
 
 UNDEFINED: Final = Undefined()
+
+
+class BigInt(int):
+    """A JavaScript ``BigInt`` of at most 64 bits: another type than a number there, however small it is."""
+
+    __slots__ = ()
 
 
 def varuint(number: int) -> bytes:
@@ -177,7 +193,7 @@ class Decoder:
             case 123:
                 return _FLOAT64.unpack(self.take(8))[0]
             case 122:
-                return _INT64.unpack(self.take(8))[0]
+                return BigInt(_INT64.unpack(self.take(8))[0])
             case 121 | 120:
                 return kind == 120
             case 119:
@@ -253,6 +269,8 @@ class Encoder:
                 self.data.append(127)
             case bool():
                 self.data.append(120 if value else 121)
+            case BigInt():
+                self._big(value)
             case int() | float():
                 self._number(value)
             case str():
@@ -283,15 +301,18 @@ class Encoder:
 
     def _number(self, value: float) -> None:
         if isinstance(value, int) and abs(value) > MAX_INTEGER:
-            if not -(2**63) <= value < 2**63:
-                raise ValueError(f"{value} has more than 64 bits")
-            self.data.append(122)
-            self.data += _INT64.pack(value)
+            self._big(value)
         elif value == value and abs(value) <= _BITS31 and value == int(value):
             self.data.append(125)
             self.varint(int(value), negative=str(value)[0] == "-")
         else:
             self._float(float(value))
+
+    def _big(self, value: int) -> None:
+        if not -(2**63) <= value < 2**63:
+            raise ValueError(f"{value} has more than 64 bits")
+        self.data.append(122)
+        self.data += _INT64.pack(value)
 
     def _float(self, value: float) -> None:
         try:

@@ -147,7 +147,7 @@ class Assets:
             return None  # a link has led out of the folder, or to what is hidden in it
         if S_ISDIR(status.st_mode) and (path / INDEX).is_file():
             # Relative, so that it also holds where the lobby is mounted below a path; never to another host.
-            return Response(status=308, headers={"location": f"./{quote(names[-1])}/"}) if names[-1:] else None
+            return Response(status=308, headers={"location": f"./{quote(names[-1])}/"})
         if not S_ISREG(status.st_mode):
             return None
         return _File(path, status.st_size, f'"{status.st_mtime_ns:x}-{status.st_size:x}"')

@@ -131,16 +131,10 @@ class _Section:
 
     def delete(self, ranges: Ranges) -> None:
         """Mark as deleted what lies in these ranges, at whose bounds items have been cut."""
-        items = self.items
+        clocks = [item.clock for item in self.items]
         for start, end in ranges:
-            at = bisect_left(items, start, key=_clock)
-            while at < len(items) and items[at].clock < end:
-                items[at].deleted = True
-                at += 1
-
-
-def _clock(item: Item) -> int:
-    return item.clock
+            for item in self.items[bisect_left(clocks, start) : bisect_left(clocks, end)]:
+                item.deleted = True
 
 
 def _pieces(struct: Struct, bounds: list[int]) -> Iterator[Any]:

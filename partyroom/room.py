@@ -67,8 +67,9 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_owner", "_party_class",
-                 "_rewrite", "_tasks", "address", "env", "life", "limits", "memory", "parties", "storage")  # fmt: skip
+    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_overwrite", "_owner",
+                 "_party_class", "_tasks", "address", "env", "life", "limits", "memory", "parties",
+                 "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -102,7 +103,7 @@ class Room:
         self._arriving = 0
         self._goodbye: tuple[int, str] = (CloseCode.TRY_AGAIN_LATER, "the room could not start")
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._rewrite: Callable[[], Write] | None = None
+        self._overwrite: Callable[[], Write] | None = None
         self.life = Life(self, clock, hibernate=party_class.hibernate)
         """Starts and stops the party."""
 
@@ -387,7 +388,7 @@ class Room:
         """
         await self.life.stop(code, reason)
 
-    async def rewrite(
+    async def overwrite(
         self,
         rows: Mapping[str, bytes],
         alarm: float | None = None,
@@ -400,18 +401,18 @@ class Room:
         ``rows`` are as a store has them (``Store.load``); without any, the room is deleted. Clients are closed with a
         code that their libraries do not answer by coming back with what they had. Raises ``StoreError``.
         """
-        rewritten: asyncio.Future[Write] = asyncio.get_running_loop().create_future()
+        overwritten: asyncio.Future[Write] = asyncio.get_running_loop().create_future()
 
-        def rewrite() -> Write:
+        def overwrite() -> Write:
             self._alarms.set(self.address, alarm)
-            rewritten.set_result(self.storage.rewrite(rows, alarm))
-            return rewritten.result()
+            overwritten.set_result(self.storage.overwrite(rows, alarm))
+            return overwritten.result()
 
-        self._rewrite = rewrite
+        self._overwrite = overwrite
         await self.stop(code, reason)
-        if not rewritten.done():
+        if not overwritten.done():
             raise StoreError(f"{self.address} was stopping already")
-        await rewritten.result()
+        await overwritten.result()
 
     def make_party(self) -> Party:
         """A new party for this room, not started yet."""
@@ -442,8 +443,8 @@ class Room:
             leaving.append(self.leave(connection, CloseCode.ABNORMAL))
         await self._within(deadline, "on_close", asyncio.gather(*leaving))
         await self._within(deadline, "on_stop", self.life.stop_party())
-        if self._rewrite is not None:
-            self._rewrite()
+        if self._overwrite is not None:
+            self._overwrite()
         await self._within(deadline, "its last flush", self.storage.flush())
 
     def ended(self) -> None:

@@ -210,7 +210,7 @@ class Storage:
         self._waiting.values.clear()
         return done
 
-    def rewrite(self, rows: Mapping[str, bytes], alarm: float | None) -> Write:
+    def overwrite(self, rows: Mapping[str, bytes], alarm: float | None) -> Write:
         """Replace everything by ``rows`` as the store has them (``encode``), alarm included."""
         done = self.delete_all()
         self._waiting.values.update(rows)

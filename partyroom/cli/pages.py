@@ -41,11 +41,19 @@ class Pages:
         assert lobby is not None
         rooms: list[dict[str, Any]] = []
         if listed:
-            rooms = [{"party": room.party, "room": room.id, "people": len(room)} for room in lobby.rooms()]
+            rooms = [
+                {"party": room.party, "room": room.id, "people": len(room)}
+                for room in lobby.rooms()
+                if not room.party.startswith(".")
+            ]
         return Response.json(
             {
                 "version": version("partyroom"),
-                "parties": [{"name": name, "kind": _kind(party)} for name, party in lobby.party_classes.items()],
+                "parties": [
+                    {"name": name, "kind": _kind(party)}
+                    for name, party in lobby.party_classes.items()
+                    if not name.startswith(".")
+                ],
                 "listed": listed,
                 "rooms": rooms,
                 "connections": lobby.connected if listed else None,

@@ -5,86 +5,123 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
-import logging
 import signal
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 
 from ..documents.party import DocumentParty
 from ..errors import StoreError
 from ..gateways.aiohttp import Server
 from ..lobby import Lobby
-from ..stores.sqlite import SQLiteStore
-from .pages import LOOPBACK, Pages
-from .readymade import PARTIES
+from .admin import NAME, admin
+from .assemble import Settings, assemble, environment
+from .config import Config, ConfigError, limits, variable
+from .log import LogLevel, log_to_stderr
+from .pages import LOOPBACK
 from .reload import Watch, start_again
-from .target import TargetError, load
+from .remote import announced, secret_of
+from .rooms import fail
+from .target import TargetError
 
 __all__ = ["serve"]
 
-LogLevel = Literal["debug", "info", "warning", "error"]
+
+def _configured(context: typer.Context, path: Path | None) -> Path | None:
+    """Read the settings first: they are what all other options default to."""
+    try:
+        context.obj = config = Config(path)
+    except ConfigError as error:
+        fail(str(error), 2)
+    context.default_map = config.scalars()
+    return path
+
+
+def _option(help: str, *names: str, key: str | None = None, **more: Any) -> Any:
+    """A setting; ``key`` names it in the file and the environment, for those that are one value."""
+    return typer.Option(*names, help=help, envvar=variable(key) if key else None, **more)
 
 
 def serve(
+    context: typer.Context,
     target: Annotated[
         str | None,
-        typer.Argument(help="chat.py, my_app.rooms, my_app:lobby or my_app:Chat; nothing: documents, chat and relay."),
+        typer.Argument(
+            help="chat.py, my_app.rooms, my_app:lobby or my_app:Chat; nothing: documents, chat and relay.",
+            envvar=variable("target"),
+        ),
     ] = None,
-    host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 1999,
-    data: Annotated[Path, typer.Option(help="The folder that keeps the rooms.")] = Path(".partyroom"),
+    config: Annotated[
+        Path | None,
+        _option("The settings; partyroom.toml where there is one.", key="config", is_eager=True, callback=_configured),
+    ] = None,
+    host: Annotated[
+        str, _option("The address to listen on; 0.0.0.0 lets other machines in.", key="host")
+    ] = "127.0.0.1",
+    port: Annotated[int, _option("The port to listen on; 0 takes a free one.", key="port", min=0, max=65535)] = 1999,
+    data: Annotated[Path, _option("The folder that keeps the rooms.", key="data")] = Path(".partyroom"),
+    party: Annotated[list[str] | None, _option("A further party: NAME=chat.py:Chat. Repeatable.")] = None,
+    serve: Annotated[Path | None, _option("A folder of files to serve beside the rooms.", key="serve")] = None,
+    single_page: Annotated[
+        bool, _option("Answer paths that are no file with its index.html.", "--single-page", key="single-page")
+    ] = False,
+    cron: Annotated[list[str] | None, _option('A schedule for on_cron: "NAME=*/5 * * * *". Repeatable.')] = None,
+    limit: Annotated[list[str] | None, _option('A limit: "message=2 MiB". Repeatable.')] = None,
+    var: Annotated[list[str] | None, _option("What parties see as room.env: NAME=value. Repeatable.")] = None,
+    env_file: Annotated[
+        Path | None, _option("A file of NAME=value lines for room.env; .env where there is one.", key="env-file")
+    ] = None,
     origin: Annotated[
-        list[str] | None, typer.Option(help="A further page that may connect: https://example.com, or *. Repeatable.")
+        list[str] | None, _option("A further page that may connect: https://example.com, or *. Repeatable.")
     ] = None,
     allow_host: Annotated[
         list[str] | None,
-        typer.Option(help="A further name for this server, where it listens on loopback behind a proxy. Repeatable."),
+        _option("A further name for this server, where it listens on loopback behind a proxy. Repeatable."),
     ] = None,
-    cors: Annotated[bool, typer.Option("--cors", help="Let pages of other origins fetch rooms over HTTP.")] = False,
+    cors: Annotated[
+        bool, _option("Let pages of other origins fetch rooms over HTTP.", "--cors/--no-cors", key="cors")
+    ] = False,
     reload: Annotated[bool, typer.Option("--reload", help="Start again when a Python file changes.")] = False,
     open: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
-    log_level: Annotated[LogLevel, typer.Option(help="The least important messages to show.")] = "info",
+    log_level: Annotated[LogLevel, _option("The least important messages to show.", key="log-level")] = "info",
 ) -> None:
     """Serve rooms over HTTP and WebSocket."""
-    _log_to_stderr(log_level)
+    log_to_stderr(log_level)
+    said: Config = context.obj
     watch = Watch(target) if reload else None
     lobby: Lobby | TargetError
     try:
-        hosts = {*LOOPBACK, *(allow_host or ())} if host in LOOPBACK else None
-        lobby = _lobby(target, data, listed=host in LOOPBACK, hosts=hosts, origins=origin or (), cors=cors)
+        settings = Settings(
+            target=target,
+            parties=said.table("parties", party),
+            data=data,
+            env=environment(env_file, said.table("vars", var)),
+            limits=limits(said.table("limits", limit)),
+            crons=said.table("crons", cron),
+            assets=serve,
+            single_page=single_page,
+            origins=said.list("origin", origin),
+            hosts={*LOOPBACK, *said.list("allow-host", allow_host)} if host in LOOPBACK else None,
+            cors=cors,
+            listed=host in LOOPBACK,
+        )
+        lobby = assemble(settings)
+    except ConfigError as error:
+        fail(str(error), 2)
     except TargetError as error:
         if watch is None:
-            _fail(str(error))
+            fail(str(error))
         lobby = error
-    again_on = _run(_serve(lobby, host, port, watch, open))
+    again_on = _run(_serve(lobby, host, port, data, watch, open))
     if again_on is not None:
         typer.echo("partyroom: a file has changed, starting again")
         start_again(again_on)
-
-
-def _log_to_stderr(level: LogLevel) -> None:
-    """Coloured for a person who looks at a terminal; one line each for whatever else reads it."""
-    if sys.stderr.isatty():
-        handler: logging.Handler = RichHandler(console=Console(stderr=True), show_path=False)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-    else:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=level.upper(), handlers=[handler])
-
-
-def _fail(message: str) -> NoReturn:
-    typer.secho(f"partyroom: {message}", fg="red", err=True)
-    raise typer.Exit(1)
 
 
 def _run(work: Coroutine[Any, Any, int | None]) -> int | None:
@@ -96,33 +133,9 @@ def _run(work: Coroutine[Any, Any, int | None]) -> int | None:
         return runner.run(work)
 
 
-def _lobby(target: str | None, data: Path, *, listed: bool, **options: Any) -> Lobby:
-    pages = Pages(listed=listed)
-    store = SQLiteStore(data / "partyroom.db")
-    if target is None:
-        lobby = Lobby(PARTIES, store=store, pages=pages, **options)
-    else:
-        lobby = load(target, store, pages=pages, **options)
-        if lobby.store is not store:
-            _settle(lobby, target, pages, **options)
-    pages.lobby = lobby
-    return lobby
-
-
-def _settle(
-    lobby: Lobby, target: str, pages: Pages, *, hosts: Collection[str] | None, origins: Collection[str], cors: bool
-) -> None:
-    """A Lobby of the target's own keeps its settings, gets the ones it leaves open, and is not second-guessed."""
-    for option, given, where in (("--origin", origins, "origins=..."), ("--cors", cors, "cors=True")):
-        if given:
-            raise TargetError(f"{target} has a Lobby of its own: {option} belongs there, as Lobby(..., {where})")
-    if lobby.pages is None:
-        lobby.pages = pages
-    if lobby.hosts is None and hosts is not None:
-        lobby.hosts = frozenset(hosts)
-
-
-async def _serve(lobby: Lobby | TargetError, host: str, port: int, watch: Watch | None, open: bool) -> int | None:
+async def _serve(
+    lobby: Lobby | TargetError, host: str, port: int, data: Path, watch: Watch | None, open: bool
+) -> int | None:
     """Serve until a signal, or until the code changes: then it returns the port it had. Without a lobby, wait."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -137,6 +150,7 @@ async def _serve(lobby: Lobby | TargetError, host: str, port: int, watch: Watch 
                 typer.secho(f"partyroom: {lobby}\npartyroom: waiting for a change", fg="red", err=True)
             else:
                 server = await stack.enter_async_context(Server(lobby, host=host, port=port))
+                _let_in(stack, lobby, data, server.url)
                 port = server.port
                 gc.collect()
                 gc.freeze()  # what is here now stays: looking it over again at each full collection took 11 ms
@@ -147,13 +161,22 @@ async def _serve(lobby: Lobby | TargetError, host: str, port: int, watch: Watch 
             if stop.is_set():
                 typer.echo("partyroom: stopping")
     except StoreError as error:
-        _fail(f"{error} (--data names another folder)")
+        fail(f"{error} (--data names another folder)")
     except OSError as error:
-        _fail(_why_not(error, host, port))
+        fail(_why_not(error, host, port))
     finally:
         for wait in waits:
             wait.cancel()
     return None if stop.is_set() else port
+
+
+def _let_in(stack: AsyncExitStack, lobby: Lobby, data: Path, url: str) -> None:
+    """Answer the admin verbs of whoever may read the data folder."""
+    try:
+        lobby.party_classes[NAME] = admin(lobby, secret_of(data, make=True))
+        stack.enter_context(announced(data, url))
+    except OSError as error:
+        fail(f"{data} cannot be written: {error.strerror} (--data names another folder)")
 
 
 def _why_not(error: OSError, host: str, port: int) -> str:
@@ -172,10 +195,10 @@ def _greet(server: Server, lobby: Lobby) -> None:
     kept = store if store is not None else f"a {type(lobby.store).__name__} of its own"
     place = server.url.removeprefix("http://")
     typer.echo(f"partyroom is open at {server.url}")
-    typer.echo(f"  parties     {', '.join(lobby.party_classes)}")
+    typer.echo(f"  parties     {', '.join(name for name in lobby.party_classes if name != NAME)}")
     typer.echo(f"  data        {kept}")
     documents = [name for name, party in lobby.party_classes.items() if issubclass(party, DocumentParty)]
-    talk = next((name for name in lobby.party_classes if name not in documents), None)
+    talk = next((name for name in lobby.party_classes if name not in (*documents, NAME)), None)
     if documents:
         typer.echo(f'  documents   new WebsocketProvider("ws://{place}/parties/{documents[0]}", "welcome", doc)')
     if talk is not None:

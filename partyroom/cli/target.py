@@ -21,10 +21,11 @@ from typing import Any
 
 from ..errors import PartyroomError
 from ..lobby import Lobby
+from ..parties import named_parties
 from ..party import Party
 from ..stores.base import Store
 
-__all__ = ["TargetError", "load"]
+__all__ = ["TargetError", "is_file", "load", "party"]
 
 
 class TargetError(PartyroomError):
@@ -34,7 +35,7 @@ class TargetError(PartyroomError):
 def load(target: str, store: Store, **options: Any) -> Lobby:
     """The lobby that ``target`` names. A Lobby of the target's own is taken as it is, with its own store.
 
-    ``options`` go to the ``Lobby`` that is made otherwise. Raises ``TargetError``.
+    ``options`` go to the ``Lobby`` that is made otherwise. Raises ``TargetError``, and ``ValueError`` for an option.
     """
     name, _, member = target.partition(":")
     module = _import(name)
@@ -52,9 +53,27 @@ def load(target: str, store: Store, **options: Any) -> Lobby:
     if lobbies:
         return lobbies[0]
     try:
-        return Lobby(module, store=store, **options)
+        named_parties(module)
     except ValueError:
         raise TargetError(f"{name} defines no Party class: write `class Chat(Party): ...` in it") from None
+    return Lobby(module, store=store, **options)
+
+
+def party(target: str) -> type[Party]:
+    """The one Party class that ``chat.py:Chat`` or ``my_app.rooms:Chat`` names. Raises ``TargetError``."""
+    name, colon, member = target.partition(":")
+    if not colon:
+        raise TargetError(f"{target}: say which class, as {target}:Chat")
+    found = getattr(_import(name), member, None)
+    if not (isinstance(found, type) and issubclass(found, Party)):
+        what = "is not there" if found is None else f"is {type(found).__name__}, not a Party class"
+        raise TargetError(f"{target}: {member} {what}")
+    return found
+
+
+def is_file(target: str) -> bool:
+    """Whether a target is a file rather than the name of a module."""
+    return target.partition(":")[0].endswith(".py")
 
 
 def _import(name: str) -> ModuleType:

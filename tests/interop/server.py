@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -26,9 +27,10 @@ class Server:
     ``target`` is a file, by default one beside this; ``None`` serves what ``partyroom serve`` does without a target.
     """
 
-    def __init__(self, data: Path, target: str | None = "parties.py") -> None:
+    def __init__(self, data: Path, target: str | None = "parties.py", options: Sequence[str] = ()) -> None:
         self.data = data
         self.target = target
+        self.options = options
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
         self._log = data.with_suffix(".log")
@@ -41,6 +43,7 @@ class Server:
     def start(self, timeout: float = 20) -> None:
         """Start it and wait until it listens; raises ``AssertionError`` with its log if it does not."""
         command = [sys.executable, "-m", "partyroom", "serve", "--port", str(self.port), "--data", str(self.data)]
+        command += self.options
         if self.target is not None:
             command.append(str(HERE / self.target))
         with self._log.open("a") as log:

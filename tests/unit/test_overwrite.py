@@ -41,7 +41,7 @@ async def test_a_deleted_room_begins_anew_and_its_clients_are_told_to_stay_away(
         async with visit(lobby, PATH) as ada:
             assert await ada.receive() == ""
             await ada.send("secret")
-            await lobby.rewrite(NOTE, {})
+            await lobby.overwrite(NOTE, {})
             with pytest.raises(ConnectionClosed) as closed:
                 await ada.receive()
             assert closed.value.code == CloseCode.GONE
@@ -55,19 +55,19 @@ async def test_who_comes_while_it_happens_finds_what_is_new() -> None:
     async with Lobby({"notes": Notes}) as lobby:
         async with visit(lobby, PATH) as ada:
             await ada.send("old")
-            rewriting = asyncio.create_task(lobby.rewrite(NOTE, {"word": encode("new")}, 2_000_000_001.0))
+            overwriting = asyncio.create_task(lobby.overwrite(NOTE, {"word": encode("new")}, 2_000_000_001.0))
             await asyncio.sleep(0)
             async with visit(lobby, PATH) as bob:
                 assert await bob.receive() == "new"
-            await rewriting
+            await overwriting
         assert (await lobby.room(NOTE)).get_alarm() == 2_000_000_001
 
 
-async def test_a_room_of_a_party_that_is_not_served_is_rewritten_in_the_store() -> None:
+async def test_a_room_of_a_party_that_is_not_served_is_overwritten_in_the_store() -> None:
     store = MemoryStore()
     await store.apply(Address("gone", "x"), Batch(puts={"a": encode(1), "b": encode(2)}))
     async with Lobby({"notes": Notes}, store=store) as lobby:
-        await lobby.rewrite(Address("gone", "x"), {"c": encode(3)})
+        await lobby.overwrite(Address("gone", "x"), {"c": encode(3)})
         assert await store.load(Address("gone", "x")) == [("c", encode(3))]
 
 
@@ -81,4 +81,4 @@ async def test_a_store_that_will_not_do_it_is_reported() -> None:
     async with Lobby({"notes": Notes}, store=Full(), limits=Limits(close=0)) as lobby:
         await fetch(lobby, PATH)
         with pytest.raises(StoreError):
-            await lobby.rewrite(NOTE, {})
+            await lobby.overwrite(NOTE, {})

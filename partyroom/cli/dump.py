@@ -1,0 +1,119 @@
+"""``partyroom dump`` and ``partyroom restore``: rooms as a file, and back. A name that ends with .gz is compressed."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, TextIO, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from .remote import RemoteError, operator
+from .rooms import Data, Secret, Url, verb
+from .transfer import HEADER, TransferError, parse
+
+__all__ = ["dump", "restore"]
+
+STANDARD = Path("-")
+
+T = TypeVar("T")
+
+
+@verb
+async def dump(
+    only: Annotated[
+        list[str] | None, typer.Argument(metavar="[PARTY[/ROOM]]...", help="Only these; nothing: every room.")
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; - is standard output.")] = STANDARD,
+    data: Data = Path(".partyroom"),
+    url: Url = None,
+    secret: Secret = None,
+) -> None:
+    """Write what rooms keep to a file, while the server goes on."""
+    async with operator(data, url, secret) as does:
+        listed = [
+            (room["party"], room["room"]) for room in json.loads(await does.ask("GET", "rooms")) if room["stored"]
+        ]
+        wanted = [room for room in listed if not only or room[0] in only or "/".join(room) in only]
+        for name in only or ():
+            if not any(name in (party, f"{party}/{room}") for party, room in wanted):
+                raise RemoteError(f"there is no room {name}", 404)
+        with _writing(output) as file:
+            file.write(HEADER)
+            for party, room in _progress(wanted, "dump", quiet=output == STANDARD):
+                file.write(await does.ask("GET", "dump", party=party, room=room))
+    if output != STANDARD:
+        typer.echo(f"partyroom: {len(wanted)} rooms are in {output}")
+
+
+@verb
+async def restore(
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="What `partyroom dump` wrote; - is standard input.")],
+    replace: Annotated[bool, typer.Option("--replace", help="In place of what rooms keep already.")] = False,
+    data: Data = Path(".partyroom"),
+    url: Url = None,
+    secret: Secret = None,
+) -> None:
+    """Bring rooms back from a file, into a running server or a folder; a folder that is not there is made."""
+    with _reading(source) as file:
+        try:
+            rooms = list(parse(file))
+        except (TransferError, UnicodeDecodeError, EOFError, gzip.BadGzipFile) as error:
+            raise RemoteError(f"{source}: {error}") from None
+    async with operator(data, url, secret, make=True) as does:
+        there = {(room["party"], room["room"]) for room in json.loads(await does.ask("GET", "rooms")) if room["stored"]}
+        taken = [str(kept.address) for kept in rooms if kept.address in there]
+        if taken and not replace:
+            raise RemoteError(f"{', '.join(taken[:5])}: there already; --replace puts the dump in its place", 409)
+        for kept in _progress(rooms, "restore"):
+            body = "".join(kept.lines()).encode()
+            await does.ask("POST", "restore", body, replace="1" if replace else "0")
+    typer.echo(f"partyroom: {len(rooms)} rooms are restored")
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[TextIO]:
+    """The file is there when all of it is: a dump that was broken off leaves no half one behind."""
+    if path == STANDARD:
+        yield sys.stdout
+        return
+    partial = path.with_name(path.name + ".partial")
+    try:
+        with (
+            gzip.open(partial, "wt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else partial.open("w", encoding="utf-8", newline="\n") as file
+        ):
+            yield file
+        partial.replace(path)
+    except OSError as error:
+        raise RemoteError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[TextIO]:
+    if path == STANDARD:
+        yield sys.stdin
+        return
+    try:
+        with (
+            gzip.open(path, "rt", encoding="utf-8")
+            if path.suffix == ".gz"
+            else path.open(encoding="utf-8", newline="\n") as file
+        ):
+            yield file
+    except FileNotFoundError:
+        raise RemoteError(f"{path} does not exist", 404) from None
+
+
+def _progress(items: list[T], what: str, *, quiet: bool = False) -> Iterator[T]:
+    hidden = quiet or not sys.stderr.isatty()
+    return iter(track(items, what, console=Console(stderr=True), transient=True, disable=hidden))

@@ -1,0 +1,147 @@
+"""Where admin verbs go: to the server that holds the data folder, or to the folder itself where none runs.
+
+A server leaves two files in its data folder: ``admin.secret``, made once and readable by its owner only, and
+``server.json`` with its address while it runs. Without a server the verbs are answered in this process, by the same
+party, on a lobby that opens the store and serves nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+
+from ..errors import PartyroomError, StoreError
+from ..http import Headers, Query, Request, Response
+from ..lobby import Lobby
+from ..party import Party
+from ..stores.sqlite import SQLiteStore
+from .admin import NAME, PATH, admin
+from .assemble import DATABASE
+
+__all__ = ["Operator", "RemoteError", "announced", "operator", "secret_of", "server_of"]
+
+SECRET, SERVER = "admin.secret", "server.json"
+
+
+class RemoteError(PartyroomError):
+    """The verb could not be done; the message says why and what to do, ``status`` is the answer's, if there was one."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Operator(Protocol):
+    """Does admin verbs. Raises ``RemoteError`` for an answer that is no success."""
+
+    async def ask(self, method: str, verb: str, body: bytes = b"", **parameters: str) -> str:
+        """The answer to a verb, a text."""
+        ...
+
+
+def secret_of(data: Path, *, make: bool = False) -> str:
+    """The secret of a data folder. Raises ``RemoteError`` without one, unless it is to be made."""
+    path = data / SECRET
+    with suppress(FileNotFoundError):
+        return path.read_text().strip()
+    if not make:
+        raise RemoteError(f"{path} does not exist: name the folder of a server with --data")
+    data.mkdir(parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+    return path.read_text().strip()
+
+
+@contextmanager
+def announced(data: Path, url: str) -> Iterator[None]:
+    """While this is open, admin verbs find the server at ``url`` by its data folder."""
+    path = data / SERVER
+    path.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def server_of(data: Path) -> str | None:
+    """The URL of the server that holds a data folder, as far as it is alive."""
+    try:
+        said = json.loads((data / SERVER).read_text())
+        os.kill(said["pid"], 0)
+        return str(said["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@asynccontextmanager
+async def operator(
+    data: Path, url: str | None = None, secret: str | None = None, *, make: bool = False
+) -> AsyncIterator[Operator]:
+    """Who does the verbs for a data folder (made if ``make``), or for a server elsewhere at ``url``.
+
+    Raises ``RemoteError``.
+    """
+    url = url or server_of(data)
+    if url is not None:
+        async with aiohttp.ClientSession() as session:
+            yield _Remote(session, url.rstrip("/"), secret or secret_of(data))
+        return
+    if not make and not (data / DATABASE).is_file():
+        raise RemoteError(f"there is no store in {data}: name its folder with --data, or a server with --url")
+    store = SQLiteStore(data / DATABASE)
+    try:
+        here = _Here(store, {address.party for address in await store.rooms()})
+        async with here.lobby:
+            yield here
+    except StoreError as error:
+        raise RemoteError(str(error)) from error
+    finally:
+        await store.close()
+
+
+class _Remote:
+    def __init__(self, session: aiohttp.ClientSession, url: str, secret: str) -> None:
+        self._session = session
+        self._url = url
+        self._headers = _bearing(secret)
+
+    async def ask(self, method: str, verb: str, body: bytes = b"", **parameters: str) -> str:
+        url = f"{self._url}{PATH}/{verb}"
+        try:
+            async with self._session.request(
+                method, url, params=parameters, data=body, headers=self._headers
+            ) as answer:
+                return _good(Response(await answer.read(), answer.status))
+        except aiohttp.ClientError as error:
+            raise RemoteError(f"the server at {self._url} does not answer: {error}") from None
+
+
+class _Here:
+    def __init__(self, store: SQLiteStore, parties: Iterable[str]) -> None:
+        secret = secrets.token_urlsafe(32)
+        self._headers = _bearing(secret)
+        self.lobby = Lobby({**dict.fromkeys(parties, Party), NAME: Party}, store=store)
+        self.lobby.party_classes[NAME] = admin(self.lobby, secret)
+
+    async def ask(self, method: str, verb: str, body: bytes = b"", **parameters: str) -> str:
+        query, headers = Query(parameters.items()), Headers(self._headers)
+        request = Request(method=method, path=f"{PATH}/{verb}", query=query, headers=headers, body=body)
+        return _good(await self.lobby.fetch(request))
+
+
+def _bearing(secret: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {secret}"}
+
+
+def _good(response: Response) -> str:
+    if response.status >= 400:
+        said = response.body.decode(errors="replace").strip()
+        raise RemoteError(said or f"the answer was {response.status}", response.status)
+    return response.text()

@@ -1,0 +1,117 @@
+"""Dumps: what rooms keep, as lines of JSON that people can read and other programs can write.
+
+::
+
+    {"partyroom": 1}
+    {"party": "chat", "room": "lobby", "key": "lines", "json": ["hello"]}
+    {"party": "main", "room": "today", "key": "document/snapshot", "base64": "AQ..."}
+    {"party": "main", "room": "today", "alarm": 1790000000.0}
+
+All lines of a room stand together, and a room is read at one moment and written in one batch.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PartyroomError, Refused
+from ..http import Address
+from ..storage import decode, encode
+
+if TYPE_CHECKING:
+    from ..lobby import Lobby
+
+__all__ = ["HEADER", "Kept", "TransferError", "dump", "parse", "restore"]
+
+HEADER = '{"partyroom": 1}\n'
+
+LINEAGE = "document/lineage"
+"""Names the history of a document: a replaced document has another, so that clients start anew and do not merge."""
+
+
+class TransferError(PartyroomError):
+    """A dump is not what it should be; the message says in which line, and nothing has been written."""
+
+
+@dataclass(slots=True)
+class Kept:
+    """All that one room keeps: rows as a store has them, and its alarm."""
+
+    address: Address
+    rows: dict[str, bytes] = field(default_factory=dict)
+    alarm: float | None = None
+
+    def lines(self) -> Iterator[str]:
+        """The room's lines of a dump."""
+        where = {"party": self.address.party, "room": self.address.room}
+        for key, stored in self.rows.items():
+            value = decode(stored)
+            said = {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else {"json": value}
+            yield json.dumps({**where, "key": key, **said}, ensure_ascii=False) + "\n"
+        if self.alarm is not None:
+            yield json.dumps({**where, "alarm": self.alarm}, ensure_ascii=False) + "\n"
+
+
+def parse(lines: Iterable[str]) -> Iterator[Kept]:
+    """The rooms of a dump, one after the other. Raises ``TransferError``."""
+    kept: Kept | None = None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+            if value == {"partyroom": 1}:
+                continue
+            address = Address(_text(value, "party"), _text(value, "room"))
+            if kept is not None and kept.address != address:
+                yield kept
+                kept = None
+            kept = kept or Kept(address)
+            if "alarm" in value:
+                kept.alarm = float(value["alarm"])
+            elif "base64" in value:
+                kept.rows[_text(value, "key")] = encode(base64.b64decode(value["base64"], validate=True))
+            else:
+                kept.rows[_text(value, "key")] = encode(value["json"])
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
+            raise TransferError(f"line {number} is no line of a dump: {error!r}") from None
+    if kept is not None:
+        yield kept
+
+
+def _text(value: dict[str, Any], name: str) -> str:
+    if not isinstance(text := value[name], str):
+        raise TypeError(f"{name} is a text")
+    return text
+
+
+async def dump(lobby: Lobby, address: Address) -> str:
+    """The lines of one room, live or not. Raises ``Refused`` and ``StoreError``."""
+    room = await lobby.room(address)
+    await room.storage.flush()
+    rows = dict(await lobby.store.load(address))
+    if not rows and room.get_alarm() is None:
+        raise Refused(404, f"There is no room {address}")
+    return "".join(Kept(address, rows, room.get_alarm()).lines())
+
+
+async def restore(lobby: Lobby, lines: Iterable[str], *, replace: bool) -> list[Address]:
+    """Write the rooms of a dump, all that each keeps, and return which. Raises ``TransferError``, ``Refused``...
+
+    A room that keeps something already is refused (409) before any is written, unless they may be replaced. A replaced
+    document is another history: its clients begin anew, or are sent away where they would merge the two.
+    """
+    rooms = list(parse(lines))
+    taken = [kept.address for kept in rooms if await lobby.store.load(kept.address)]
+    if taken and not replace:
+        raise Refused(409, f"{', '.join(map(str, taken))}: there already; --replace puts the dump in its place")
+    for kept in rooms:
+        if kept.address in taken:
+            kept.rows.pop(LINEAGE, None)
+        await lobby.overwrite(kept.address, kept.rows, kept.alarm, reason="this room has been replaced by another")
+    return [kept.address for kept in rooms]

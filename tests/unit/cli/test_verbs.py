@@ -1,0 +1,194 @@
+"""The commands beside ``serve``, as people type them: what they print, what they leave behind, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import chdir, suppress
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from urllib.request import urlopen
+
+import jwt as pyjwt
+import pytest
+from typer.testing import CliRunner
+
+from partyroom.cli import app
+from partyroom.cli.start import TEMPLATES
+from tests.interop.server import Server
+
+PARTY = """
+from partyroom import Party, Response
+
+class Counter(Party):
+    async def on_start(self):
+        self.count = await self.room.storage.get("count", default=0)
+
+    async def on_request(self, request):
+        self.count += 1
+        await self.room.storage.put("count", self.count)
+        return Response.json([self.count, self.room.env.get("GREETING")])
+
+    @classmethod
+    async def on_cron(cls, cron):
+        await cron.parties["counter"]["crons"].fetch()
+"""
+
+
+def run(*arguments: object, cwd: Path, code: int = 0, given: str | None = None) -> str:
+    """What ``partyroom`` prints, having ended with ``code``; in this process, which is quicker by a second a time."""
+    with chdir(cwd):
+        done = CliRunner().invoke(app, [*map(str, arguments)], input=given)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def run_in_a_process(*arguments: str, cwd: Path, code: int) -> str:
+    """The same as people have it."""
+    command = [sys.executable, "-m", "partyroom", *arguments]
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Server]:
+    """A server with a counter and a cron that is never due."""
+    (file := tmp_path / "count.py").write_text(PARTY)
+    server = Server(tmp_path / "data", str(file), ["--cron", "nightly=0 0 1 1 *", "--var", "GREETING=hello"])
+    server.start()
+    yield server
+    if server.running:
+        server.kill()
+
+
+def ask(server: Server, room: str) -> list[object]:
+    with urlopen(f"http://{server.host}/parties/counter/{room}") as answer:
+        asked: list[object] = json.load(answer)
+    return asked
+
+
+def test_rooms_are_listed_inspected_dumped_deleted_and_restored_while_the_server_runs(
+    served: Server, tmp_path: Path
+) -> None:
+    data = ("--data", served.data)
+    assert ask(served, "a") == [1, "hello"]
+    assert ask(served, "a") == [2, "hello"]
+    assert ask(served, "b") == [1, "hello"]
+    listed = json.loads(run("rooms", "list", *data, "--json", cwd=tmp_path))
+    assert [(room["room"], room["stored"]) for room in listed] == [("a", True), ("b", True)]
+    assert "counter" in run("rooms", "list", *data, cwd=tmp_path)
+    assert json.loads(run("rooms", "inspect", "counter/a", *data, "--json", cwd=tmp_path))["stored_keys"] == 1
+    assert "count" in run("rooms", "inspect", "counter/a", *data, cwd=tmp_path)
+
+    assert "2 rooms" in run("dump", *data, "-o", "all.jsonl.gz", cwd=tmp_path)
+    run("rooms", "delete", "counter/a", *data, cwd=tmp_path, code=1, given="n\n")
+    run("rooms", "delete", "counter/a", *data, "--yes", cwd=tmp_path)
+    run("rooms", "inspect", "counter/a", *data, cwd=tmp_path, code=3)
+    assert ask(served, "a") == [1, "hello"]
+
+    assert "--replace" in run("restore", "all.jsonl.gz", *data, cwd=tmp_path, code=4)
+    assert ask(served, "a") == [2, "hello"]
+    assert "2 rooms" in run("restore", "all.jsonl.gz", *data, "--replace", cwd=tmp_path)
+    assert ask(served, "a") == [3, "hello"]
+
+    run("cron", "nightly", *data, cwd=tmp_path)
+    assert ask(served, "crons") == [2, "hello"]
+    assert "never" in run("cron", "never", *data, cwd=tmp_path, code=3)
+
+
+def test_without_a_server_the_verbs_work_on_the_folder_itself(served: Server, tmp_path: Path) -> None:
+    data = ("--data", served.data)
+    ask(served, "a")
+    served.kill()  # and so it leaves its address behind
+    dumped = run("dump", "counter/a", *data, cwd=tmp_path)
+    assert json.loads(dumped.splitlines()[1]) == {"party": "counter", "room": "a", "key": "count", "json": 1}
+    run("dump", "counter/none", *data, cwd=tmp_path, code=3)
+    run("rooms", "delete", "counter/a", *data, "--yes", cwd=tmp_path)
+    assert run("rooms", "list", *data, cwd=tmp_path).strip() == "There are no rooms."
+    run("restore", "-", "--data", "elsewhere", cwd=tmp_path, given=dumped)
+    assert json.loads(run("rooms", "list", "--data", "elsewhere", "--json", cwd=tmp_path))[0]["room"] == "a"
+    assert "--data" in run("rooms", "list", "--data", "nowhere", cwd=tmp_path, code=1)
+    assert "line 2" in run("restore", "-", *data, cwd=tmp_path, code=1, given=dumped[:40] + "\n}\n")
+    assert "no server" in run("tail", *data, cwd=tmp_path, code=1)
+
+
+def test_the_log_of_a_running_server_is_followed(served: Server, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "partyroom", "tail", "counter/b", "--level", "debug", "--json"]
+    with subprocess.Popen([*command, "--data", str(served.data)], stdout=subprocess.PIPE, text=True) as following:
+        try:
+            assert following.stdout is not None
+            lines: Queue[str] = Queue()
+            Thread(target=lambda out: lines.put(out.readline()), args=[following.stdout], daemon=True).start()
+            for _ in range(300):  # until it has connected: what happened before is not in its log
+                ask(served, "a")
+                ask(served, "b")
+                with suppress(Empty):
+                    line = lines.get(timeout=0.1)
+                    break
+            assert json.loads(line)["message"] == "counter/b: GET /parties/counter/b -> 200"
+        finally:
+            following.kill()
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_runs_and_its_own_tests_pass(template: str, tmp_path: Path) -> None:
+    said = run("init", "mine", "--template", template, cwd=tmp_path)
+    assert "cd mine" in said
+    folder = tmp_path / "mine"
+    assert (folder / ".gitignore").is_file()
+    quiet = ["-q", "-p", "no:cacheprovider", "-o", "asyncio_default_fixture_loop_scope=function"]
+    subprocess.run([sys.executable, "-m", "pytest", *quiet], cwd=folder, check=True, capture_output=True, timeout=60)
+    server = Server(tmp_path / "data", None, ["--config", str(folder / "partyroom.toml")])
+    server.start()
+    try:
+        with urlopen(f"http://{server.host}/") as page:
+            assert b"<html" in page.read()
+    finally:
+        server.stop()
+    assert "not empty" in run("init", "mine", cwd=tmp_path, code=1)
+
+
+def test_a_token_opens_its_rooms_until_it_expires(tmp_path: Path) -> None:
+    secret = "0123456789abcdef" * 2
+    (tmp_path / ".env").write_text(f"SECRET={secret}\n")
+    said = run("token", "--room", "today", "--room", "team/*", "--write", "--user", "ada", "--expires", "2h",
+               "--claim", "level=3", cwd=tmp_path)  # fmt: skip
+    claims = pyjwt.decode(said.strip(), secret, algorithms=["HS256"])
+    assert claims.pop("exp") - claims.pop("iat") == 7200
+    assert claims == {"sub": "ada", "rooms": ["today", "team/*"], "write": True, "level": 3}
+    for arguments, code, says in (
+        (["--room", "x", "--secret", "OTHER"], 1, "there is no OTHER"),
+        ([], 2, "--room"),
+        (["--room", "x", "--expires", "soon"], 2, "30m"),
+        (["--room", "x", "--claim", "level"], 2, "NAME=value"),
+    ):
+        assert says in run("token", *arguments, cwd=tmp_path, code=code)
+
+
+def test_names_are_set_shown_and_removed_in_a_file_that_only_its_owner_reads(tmp_path: Path) -> None:
+    run("env", "add", "KEY", "--value", "a b", cwd=tmp_path)
+    run("env", "add", "OTHER", "--value", "x", cwd=tmp_path)
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+    assert "a b" not in run("env", "list", cwd=tmp_path)
+    assert json.loads(run("env", "list", "--show", "--json", cwd=tmp_path)) == {"KEY": "a b", "OTHER": "x"}
+    run("env", "remove", "KEY", cwd=tmp_path)
+    run("env", "remove", "KEY", cwd=tmp_path, code=3)
+    assert "OTHER=x" in run("env", "list", "--show", cwd=tmp_path)
+    assert "no name" in run("env", "add", "not a name", "--value", "x", cwd=tmp_path, code=2)
+
+
+def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
+    (tmp_path / "partyroom.toml").write_text("prot = 1\n")
+    assert "did you mean 'port'" in run_in_a_process("serve", cwd=tmp_path, code=2)
+    (tmp_path / "partyroom.toml").unlink()
+    assert "five fields" in run_in_a_process("serve", "--cron", "a=* *", cwd=tmp_path, code=2)
+    assert "no folder" in run_in_a_process("serve", "--serve", "nowhere", cwd=tmp_path, code=2)
+    assert "did you mean 'message'" in run_in_a_process("serve", "--limit", "mesage=1", cwd=tmp_path, code=2)
+
+
+def test_the_version_is_printed(tmp_path: Path) -> None:
+    assert run_in_a_process("version", cwd=tmp_path, code=0).strip() == "0.1.0"

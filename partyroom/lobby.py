@@ -367,6 +367,12 @@ class Lobby:
             del self._rooms[room.address]
         self._outside.discard(room)
 
+    def forget(self, room: Room) -> None:
+        """A room has left memory; the room calls this."""
+        if self._rooms.get(room.address) is room:
+            del self._rooms[room.address]
+        self._outside.discard(room)
+
     async def rewrite(
         self, address: Address, rows: Mapping[str, bytes], alarm: float | None = None, **end: Any
     ) -> None:

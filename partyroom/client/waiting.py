@@ -52,8 +52,8 @@ async def sleep(clock: Clock, seconds: float) -> None:
 
 @asynccontextmanager
 async def deadline(clock: Clock, seconds: float) -> AsyncIterator[None]:
-    """Raises ``TimeoutError`` out of the block when it takes more than ``seconds`` of the clock."""
-    async with asyncio.timeout(None) as limit:
+    """Raises ``TimeoutError`` out of the block when it takes more than ``seconds`` of the clock; 0 is not to wait."""
+    async with asyncio.timeout(None if seconds > 0 else 0) as limit:
         timer = clock.call_later(seconds, lambda: limit.reschedule(asyncio.get_running_loop().time()))
         try:
             yield

@@ -367,24 +367,6 @@ class Lobby:
             del self._rooms[room.address]
         self._outside.discard(room)
 
-    def forget(self, room: Room) -> None:
-        """A room has left memory; the room calls this."""
-        if self._rooms.get(room.address) is room:
-            del self._rooms[room.address]
-        self._outside.discard(room)
-
-    async def rewrite(
-        self, address: Address, rows: Mapping[str, bytes], alarm: float | None = None, **end: Any
-    ) -> None:
-        """Replace all that a room has stored, live or not (see ``Room.rewrite``); without ``rows`` it is deleted.
-
-        Raises ``Refused`` and ``StoreError``.
-        """
-        if address.party in self.party_classes:
-            await (await self.room(address)).rewrite(rows, alarm, **end)
-        else:  # of a party that is not served (any more)
-            await self.store.apply(address, Batch(puts=rows, clear=True, alarm=alarm))
-
     def _lost(self, address: Address) -> None:
         """The store will not take this room's writes any more: stop it, so that its clients go where it lives now."""
         if (room := self._rooms.get(address)) is not None:

@@ -20,6 +20,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from partyroom import Limits, Lobby, Refused
+from partyroom.cli import config
 from partyroom.protocols import hocuspocus
 from partyroom.testing import fetch, visit
 from tests.interop import table
@@ -41,6 +42,14 @@ def block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         return module
 
     return load
+
+
+def test_the_table_of_settings_is_what_serve_takes() -> None:
+    rows = [line.split("|")[1:4] for line in README.split("<!-- settings:")[1].split("\n\n")[0].splitlines()[3:]]
+    written = {key.strip(" `[]"): (flag.strip(" `"), variable.strip(" `")) for key, flag, variable in rows}
+    flags = {"target": "the argument", "parties": "--party", "crons": "--cron", "limits": "--limit", "vars": "--var"}
+    keys = (*config.SCALARS, *config.LISTS, *config.TABLES)
+    assert written == {key: (flags.get(key, f"--{key}"), config.variable(key)) for key in keys}
 
 
 def test_every_python_block_compiles() -> None:

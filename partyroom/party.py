@@ -82,6 +82,14 @@ class Party:
         Every party class of the lobby with this hook is called; one that inherits it is not called beside its parent.
         """
 
+    @classmethod
+    def auto_answer(cls, room: Room, connection: Connection, message: str | bytes) -> bool:
+        """With ``hibernate``, before every ``on_message``: whether the message is dealt with, as no party is needed.
+
+        It then neither wakes the room nor counts as activity. What it needs to know is in ``room.memory``.
+        """
+        return False
+
     # -- in the room -------------------------------------------------------------------------------------------------
 
     def tags(self, connection: Connection, request: Request) -> MaybeAwaitable[Iterable[str]]:

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from .errors import CloseCode, LimitError
 from .frame import Frame
@@ -75,6 +76,12 @@ class Connection:
 
     def __repr__(self) -> str:
         return f"<Connection {self.id!r}{' closed' if self.closed else ''}>"
+
+    @property
+    def uri(self) -> str:
+        """The URL that the client has asked for, with its query."""
+        query = urlencode(self.request.query.pairs())
+        return f"{self.request.url}?{query}" if query else self.request.url
 
     # -- sending ---------------------------------------------------------------------------------------------------
 

@@ -156,6 +156,10 @@ class Lobby:
         """The rooms in memory."""
         return iter(list(self._rooms.values()))
 
+    def peek(self, address: Address) -> Room | None:
+        """The room at ``address`` if it is in memory; it is neither made nor kept there by this."""
+        return self._rooms.get(address)
+
     async def trigger_cron(self, name: str) -> None:
         """Run a schedule of ``crons`` now, for trying it out, and wait for its end; it still comes at its time.
 
@@ -401,4 +405,10 @@ async def _ask(party_class: type[Party], hook: str, request: Request) -> Request
     except Exception:
         log.exception("%s/%s: %s failed", request.party, request.room, hook)
         return Response("Internal server error\n", 500)
+    if isinstance(answer, Request) and not answer.room:  # made anew: it is for this room all the same
+        named = split_path(answer.path)
+        rest = request.subpath if named is None else named[1]
+        return answer.replace(
+            party=request.party, room=request.room, subpath=rest, env=request.env, parties=request.parties
+        )
     return request if answer is None else answer

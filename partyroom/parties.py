@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -11,12 +12,12 @@ from urllib.parse import quote
 from .errors import Refused
 from .http import Address, Pairs, Request, Response, split_path
 from .local import LocalSocket
-from .party import Party
+from .party import Party, settled
 
 if TYPE_CHECKING:
     from .lobby import Admission, Lobby
 
-__all__ = ["Parties", "RoomStub", "named_parties", "party_name"]
+__all__ = ["LiveRoom", "Parties", "Person", "RoomStub", "Rooms", "named_parties", "party_name"]
 
 
 def party_name(name: str) -> str:
@@ -51,33 +52,62 @@ def named_parties(
     return named, main
 
 
+@dataclass(frozen=True, slots=True)
+class LiveRoom:
+    """A room that is in memory, as it was when it was asked for."""
+
+    id: str
+    connections: int
+    """How many are in it."""
+    since: float
+    """When it came into memory, in seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A connection of a room, as it was when it was asked for."""
+
+    id: str
+    tags: tuple[str, ...]
+    state: Any
+    user: Any
+    """Whoever authenticated the request says who it is: its ``request.user``."""
+
+
 class Parties:
     """``room.parties["chat"]["lobby"]``: the rooms of the same lobby, past the before-hooks."""
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
 
-    def __getitem__(self, party: str) -> Mapping[str, RoomStub]:
+    def __getitem__(self, party: str) -> Rooms:
         if party == "main" and self._lobby.main is not None:
             party = self._lobby.main
         if party not in self._lobby.party_classes:
             raise KeyError(f"there is no party {party!r} here, only {', '.join(self._lobby.party_classes)}")
-        return _Rooms(self._lobby, party)
+        return Rooms(self._lobby, party)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._lobby.party_classes)
 
 
-class _Rooms(dict[str, "RoomStub"]):
-    """Stubs by room id, made as they are asked for."""
+class Rooms:
+    """The rooms of one party: any of them by its id, and those that are in memory."""
 
     def __init__(self, lobby: Lobby, party: str) -> None:
-        super().__init__()
         self._lobby = lobby
         self._party = party
 
-    def __missing__(self, room: str) -> RoomStub:
+    def __getitem__(self, room: str) -> RoomStub:
         return RoomStub(self._lobby, Address(self._party, room))
+
+    def rooms(self) -> list[LiveRoom]:
+        """The rooms that are in memory, the oldest first. Asking wakes none of them."""
+        return [
+            LiveRoom(room.id, len(room.connections()), room.since)
+            for room in self._lobby.rooms()
+            if room.party == self._party and not room.life.over
+        ]
 
 
 class RoomStub:
@@ -86,6 +116,21 @@ class RoomStub:
     def __init__(self, lobby: Lobby, address: Address) -> None:
         self._lobby = lobby
         self.address = address
+
+    def people(self) -> list[Person]:
+        """Who is in the room, the longest there first; nobody where it is not in memory, and it is not woken."""
+        room = self._lobby.peek(self.address)
+        here = [] if room is None else room.connections()
+        return [Person(one.id, one.tags, one.state, one.request.user) for one in here]
+
+    async def call(self, method: str, *arguments: Any, **named: Any) -> Any:
+        """Run a method of the room's party, once that has started: what it returns or raises is handed on.
+
+        Raises ``Refused`` and ``RoomStopped`` too.
+        """
+        room = await self._lobby.room(self.address)
+        with room.life.work():
+            return await settled(getattr(await room.life.ready(), method)(*arguments, **named))
 
     async def fetch(
         self, path: str = "", method: str = "GET", *, headers: Pairs = (), body: bytes = b"", user: Any = None

@@ -69,7 +69,7 @@ class Room:
 
     __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_overwrite", "_owner",
                  "_party_class", "_tasks", "address", "env", "life", "limits", "memory", "parties",
-                 "storage")  # fmt: skip
+                 "since", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -89,10 +89,12 @@ class Room:
         self.env = env
         """The lobby's settings and secrets."""
         self.parties = parties
-        """Other rooms of the lobby: ``room.parties["chat"]["lobby"].fetch(...)`` or ``.socket(...)``."""
+        """Other rooms: ``room.parties["chat"]["lobby"].fetch(...)`` or ``.socket(...)``, and which there are."""
         self.storage = storage
         """What the room keeps: JSON or bytes by key."""
         self.limits = limits
+        self.since = clock.now()
+        """When the room came into memory, in seconds since the epoch."""
         self.memory: dict[str, Any] = {}
         """What a hibernating party leaves for the next one, in the memory of the process: gone when the room stops."""
         self._party_class = party_class

@@ -109,6 +109,11 @@ class TestClosing:
         assert connection.close_reason == "it has gone"
 
 
+@pytest.mark.parametrize("uri", ["http://example.com/parties/chat/a%20b?_pk=me&q=x+y%26z&q=2", "http://localhost/x"])
+def test_it_knows_the_url_that_it_was_opened_with(uri: str) -> None:
+    assert Connection("me", Request.build(uri), MemoryTransport(), Limits()).uri == uri
+
+
 class TestState:
     def test_is_none_at_first_and_a_copy_when_read(self) -> None:
         connection, _ = connected()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -194,6 +195,20 @@ class TestBeforeHooks:
             )
             async with visit(lobby, "/parties/chat/x") as socket:
                 assert await socket.receive() == "ada"
+
+    async def test_a_request_made_anew_is_for_the_same_room(self) -> None:
+        class Renewing(Where):
+            @classmethod
+            def on_before_request(cls, request: Request) -> Request:
+                return Request.build(request.query["as"], "POST", body=b"made anew")
+
+            def on_request(self, request: Request) -> Response:
+                return Response.json([request.room, request.subpath, request.text(), request.env["key"]])
+
+        async with Lobby({"chat": Renewing}, env={"key": 7}) as lobby:
+            for url, subpath in (("/parties/chat/other/more", "more"), ("/", "rest")):
+                answer = await fetch(lobby, f"/parties/chat/x/rest?as={url}")
+                assert answer.body == Response.json(["x", subpath, "made anew", 7]).body
 
     async def test_see_the_room_the_env_and_the_other_parties(self) -> None:
         class Seeing(Where):
@@ -598,6 +613,100 @@ class TestRoomsThatVisitRooms:
             lobby.parties["nobody"]
         with pytest.raises(Refused):
             await lobby.parties["chat"][""].fetch()
+
+
+class TestWhoIsThere:
+    """What party code can see of the other rooms."""
+
+    async def test_the_rooms_in_memory_and_how_many_are_in_them(self) -> None:
+        clock = ManualClock()
+
+        class Counter(Where):
+            def on_request(self, request: Request) -> Response:
+                rooms = {name: self.room.parties[name].rooms() for name in self.room.parties}
+                return Response.json(
+                    {name: [[one.id, one.connections, one.since] for one in there] for name, there in rooms.items()}
+                )
+
+        async with Lobby({"chat": Where, "counter": Counter}, clock=clock) as lobby:
+            start = clock.now()
+            async with visit(lobby, "/parties/chat/a"), visit(lobby, "/parties/chat/a"):
+                await clock.advance(60)
+                await fetch(lobby, "/parties/chat/b")
+                answer = json.loads((await fetch(lobby, "/parties/counter/all")).body)
+                expected = {"chat": [["a", 2, start], ["b", 0, start + 60]], "counter": [["all", 0, start + 60]]}
+                assert answer == expected
+                await clock.advance(60)
+                assert [room.id for room in lobby.parties["chat"].rooms()] == ["a"], "looking keeps no room"
+
+    async def test_the_people_in_a_room_which_is_not_woken(self) -> None:
+        class Tagged(Where):
+            @classmethod
+            def on_before_connect(cls, request: Request) -> Request:
+                return request.replace(user={"name": request.query["name"]})
+
+            def tags(self, connection: Connection, request: Request) -> list[str]:
+                return ["guest"]
+
+            def on_connect(self, connection: Connection) -> None:
+                connection.state = {"at": 1}
+
+        async with Lobby({"chat": Tagged}) as lobby:
+            rooms = lobby.parties["chat"]
+            async with visit(lobby, "/parties/chat/a?_pk=1&name=Ada"), visit(lobby, "/parties/chat/a?_pk=2&name=Bob"):
+                people = rooms["a"].people()
+                assert [(one.id, one.tags, one.user["name"]) for one in people] == [
+                    ("1", ("1", "guest"), "Ada"),
+                    ("2", ("2", "guest"), "Bob"),
+                ]
+                people[0].state["at"] = 2
+                assert rooms["a"].people()[0].state == {"at": 1}, "a copy"
+            assert (rooms["a"].people(), rooms["nobody"].people()) == ([], [])
+            assert [room.id for room in rooms.rooms()] == ["a"]
+
+
+class TestCalling:
+    """``room.parties[...][...].call``, as partyserver's ``getServerByName(...)`` calls methods."""
+
+    async def test_a_method_runs_in_the_started_room_and_answers(self) -> None:
+        class Score(Party):
+            async def on_start(self) -> None:
+                await asyncio.sleep(0)
+                self.points = 10
+
+            async def add(self, more: int, *, times: int = 1) -> int:
+                self.points += more * times
+                return self.points
+
+            def total(self) -> int:
+                return self.points
+
+            def broken(self) -> None:
+                raise KeyError("mine")
+
+        async with Lobby({"score": Score}) as lobby:
+            score = lobby.parties["score"]["ada"]
+            assert await score.call("add", 5, times=2) == 20
+            assert await score.call("total") == 20
+            with pytest.raises(KeyError, match="mine"):
+                await score.call("broken")
+            with pytest.raises(AttributeError, match="missing"):
+                await score.call("missing")
+
+    async def test_a_room_stays_while_it_runs(self) -> None:
+        clock, go = ManualClock(), asyncio.Event()
+
+        class Slow(Party):
+            async def wait(self) -> str:
+                await go.wait()
+                return "done"
+
+        async with Lobby({"slow": Slow}, clock=clock) as lobby:
+            waiting = asyncio.ensure_future(lobby.parties["slow"]["x"].call("wait"))
+            await clock.advance(3600)
+            assert len(list(lobby.rooms())) == 1
+            go.set()
+            assert await waiting == "done"
 
 
 class TestClosing:

@@ -35,6 +35,7 @@ LAYERS = [
     ["documents"],
     ["gateways", "client", "cluster"],
     ["cli", "testing"],
+    ["pytest_plugin"],
 ]
 LAYER = {part: layer for layer, parts in enumerate(LAYERS) for part in parts}
 
@@ -62,6 +63,8 @@ THIRD_PARTY = {
     "rich": ("cli",),
     "dotenv": ("cli",),
     "prometheus_client": ("cli",),
+    "pytest": ("pytest_plugin",),
+    "pytest_asyncio": ("pytest_plugin",),
     "watchfiles": ("cli",),
     "uvloop": ("cli",),
 }

@@ -22,7 +22,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from partyroom import Limits, Lobby, Refused
 from partyroom.cli import config
 from partyroom.protocols import hocuspocus
-from partyroom.testing import fetch, visit
+from partyroom.testing import ManualClock, fetch, visit
 from tests.interop import table
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
@@ -157,6 +157,13 @@ async def test_the_test_that_it_shows_passes(block: Any) -> None:
     test = block("test_a_message_comes_back").test_a_message_comes_back
     assert inspect.iscoroutinefunction(test)
     await test()
+
+
+async def test_an_egg_takes_four_minutes_as_it_shows(block: Any) -> None:
+    egg = block("test_an_egg_takes_four_minutes")
+    clock = ManualClock()
+    async with Lobby(egg.Egg, clock=clock) as lobby:
+        await egg.test_an_egg_takes_four_minutes(lobby, clock)
 
 
 def test_the_table_of_limits_names_each_with_its_default() -> None:

@@ -16,15 +16,24 @@ Asynchronous tests are run by pytest-asyncio, in whichever mode, or by anyio's p
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-asynchronous: Any = pytest.fixture  # as anyio's plugin takes it
-with suppress(ImportError):
-    from pytest_asyncio import fixture as asynchronous
+T = TypeVar("T")
+
+
+def _asynchronous() -> Callable[[T], T]:
+    """What makes a fixture of a coroutine: pytest-asyncio's, or pytest's own, which anyio's plugin takes."""
+    plugin: Any = pytest
+    with suppress(ImportError):
+        plugin = import_module("pytest_asyncio")
+    decorate: Callable[[T], T] = plugin.fixture
+    return decorate
+
 
 if TYPE_CHECKING:
     from .lobby import Lobby
@@ -47,7 +56,7 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@asynchronous
+@_asynchronous()
 async def lobby(parties: Any, clock: ManualClock) -> AsyncIterator[Lobby]:
     """A lobby in memory with ``parties``, for ``partyroom.testing.visit`` and ``fetch``; closed after the test."""
     from .lobby import Lobby

@@ -64,7 +64,6 @@ THIRD_PARTY = {
     "dotenv": ("cli",),
     "prometheus_client": ("cli",),
     "pytest": ("pytest_plugin",),
-    "pytest_asyncio": ("pytest_plugin",),
     "watchfiles": ("cli",),
     "uvloop": ("cli",),
 }

@@ -80,6 +80,9 @@ class Link:
         self._close_timeout = close_timeout
         self._patience = close_timeout
         self._clock = clock
+        self._wire: Wire | None = None
+        self._reading = False
+        self._leaving: ConnectionClosed | None = None
 
     async def run(self) -> None:
         """Connect, and connect again, until there is no more point in it. Cancel it to hang up."""
@@ -94,6 +97,15 @@ class Link:
         """End without ever having run."""
         self.goodbye = how
         self._become(Status.CLOSED, how, ended=False)
+
+    def hang_up(self, how: ConnectionClosed) -> None:
+        """End the connection that there is, as if it had ended like this."""
+        if self._wire is None or self._leaving is not None:
+            return
+        self._leaving = how
+        if self._reading:
+            self._wire.abort()
+        self.inbox.changed()
 
     async def flush(self) -> None:
         """Wait until nothing waits to be sent any more; all of the goodbye together takes ``close_timeout``."""
@@ -158,6 +170,7 @@ class Link:
         if self._heartbeat is not None:
             tasks.append(asyncio.create_task(self._watch(wire, self._heartbeat)))
         ended: ConnectionClosed | None = None
+        self._wire, self._leaving = wire, None
         try:
             self._opened(wire)
             ended = await self._receive(wire)
@@ -170,6 +183,7 @@ class Link:
             try:
                 await self._hang_up(wire, how)
             finally:
+                self._wire = None
                 last = ended is None or is_final(how.code) or self.goodbye is not None
                 self._become(Status.CLOSED if last else Status.CONNECTING, how, ended=True)
 
@@ -193,17 +207,26 @@ class Link:
         return bool(self.on_message) or not self.inbox.full
 
     async def _receive(self, wire: Wire) -> ConnectionClosed:
-        while True:
+        while self._leaving is None:
             if not self._ready():
-                await self.inbox.changed.until(self._ready)
+                await self.inbox.changed.until(lambda: self._ready() or self._leaving)
+                continue
+            self._reading = True
             try:
                 message = await wire.receive()
             except ConnectionClosed as ended:
-                return ended
+                return self._how(ended)
+            finally:
+                self._reading = False
             if self.on_message:
                 self.on_message(message)
             else:
                 self.inbox.put(message)
+        return self._leaving
+
+    def _how(self, ended: ConnectionClosed) -> ConnectionClosed:
+        """How a connection ended that we may have ended ourselves."""
+        return self._leaving or ended
 
     async def _send(self, wire: Wire) -> None:
         """Empty the outbox. A message leaves it only for a connection that takes it in the same instant."""

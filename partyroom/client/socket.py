@@ -201,6 +201,11 @@ class PartySocket:
                 self._task.cancel()
         await asyncio.wait([self._task])
 
+    def hang_up(self, code: int, reason: str) -> None:
+        """End this connection, if there is one, for what it has brought; another follows after a wait, as after any
+        other end, but none after a code from 4400 to 4499."""
+        self._link.hang_up(ConnectionClosed(code, reason))
+
     # Messages out
 
     async def send(self, message: str | bytes) -> None:
@@ -211,8 +216,17 @@ class PartySocket:
         on its way all the same.
         """
         self._put(message, bounded=self.status is not Status.OPEN)
+        await self.drained()
+
+    async def drained(self) -> None:
+        """Wait while there is a connection and much waits to be sent."""
         outbox = self._link.outbox
         await outbox.changed.until(lambda: not outbox.full_enough or self.status is not Status.OPEN)
+
+    def discard(self) -> int:
+        """Throw away what waits to be sent; returns how many messages that were. For those who begin every connection
+        with what they know, and would only repeat themselves."""
+        return self._link.outbox.clear()
 
     async def send_json(self, value: Any) -> None:
         """Send ``value`` as JSON text. Raises ``TypeError`` or ``ValueError`` for what JSON cannot say."""

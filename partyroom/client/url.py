@@ -24,7 +24,8 @@ def room_url(host: str, *, room: str, party: str = "main", prefix: str = "partie
     """The WebSocket URL of a room, without a query: ``wss://HOST/PREFIX/PARTY/ROOM``, percent-encoded.
 
     ``host`` may begin with ``ws://``, ``wss://``, ``http://`` or ``https://`` and may end with the path that the rooms
-    are mounted under. Without ``secure`` and without a scheme, loopback and private hosts are spoken to in the clear
+    are mounted under. With neither ``prefix`` nor ``party`` it is ``wss://HOST/ROOM``, where other servers have their
+    rooms. Without ``secure`` and without a scheme, loopback and private hosts are spoken to in the clear
     and all others by TLS, as partysocket does. Raises ``ValueError`` for what is no address.
     """
     scheme, separator, rest = host.rpartition("://")
@@ -39,11 +40,11 @@ def room_url(host: str, *, room: str, party: str = "main", prefix: str = "partie
         raise ValueError("the host is an address such as 'localhost:1999' or 'https://rooms.example.com/base'")
     if secure is None:
         secure = SCHEMES[scheme.lower()] if separator else not _is_near(name)
-    for what, given in (("room", room), ("party", party)):
+    for what, given in (("room", room), ("party", party or not prefix)):
         if not given:
             raise ValueError(f"which {what}? Its name is empty")
     root = below(f"{'wss' if secure else 'ws'}://{base.netloc}{base.path}", prefix)
-    return f"{root}/{_segment(party)}/{_segment(room)}"
+    return "/".join([root, *map(_segment, filter(None, (party, room)))])
 
 
 def below(url: str, path: str) -> str:

@@ -47,6 +47,10 @@ def test_the_prefix_may_have_several_parts() -> None:
     assert room_url("localhost", room="r", party="p", prefix="/a/b") == "ws://localhost/a/b/p/r"
 
 
+def test_other_servers_have_their_rooms_right_below_the_host() -> None:
+    assert room_url("ws://localhost:1234", room="notes", party="", prefix="") == "ws://localhost:1234/notes"
+
+
 @given(room=st.text(min_size=1), party=st.text(min_size=1))
 def test_the_server_reads_the_room_that_was_meant(room: str, party: str) -> None:
     path = urlsplit(room_url("localhost", room=room, party=party)).path

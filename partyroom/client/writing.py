@@ -1,0 +1,165 @@
+"""Writing: edits as Yjs updates, built from the mirror.
+
+The engine could make them itself, but its ways to edit take indices in bytes, panic at what they do not expect, write
+whole numbers as floats, and hang in arrays in which a stranger has planted text. What an edit comes down to is little:
+a struct says what it stands between, and a deletion names ticks (``yjs/src/utils/encoding.js``, the v1 encoding).
+The engine applies such an update as it would somebody else's, within the caller's transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from ..protocols.lib0 import Encoder, varuint
+from ..protocols.structs import ANY, BINARY, STRING, TYPE, Id
+from .items import Branch
+from .mirror import Mirror
+
+__all__ = ["ARRAY", "MAP", "TEXT", "New", "delete", "delete_keys", "insert", "insert_text", "set_keys"]
+
+ARRAY: Final = 0
+MAP: Final = 1
+TEXT: Final = 2
+
+
+class New(NamedTuple):
+    """A shared type to be made: Yjs' number for its kind."""
+
+    kind: int
+
+
+class _Piece(NamedTuple):
+    """The content of one struct."""
+
+    kind: int
+    length: int
+    payload: bytes
+
+
+def insert_text(mirror: Mirror, client: int, branch: Branch, index: int, text: str) -> bytes:
+    """The update with which ``client`` inserts a text."""
+    units = len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+    return _insert(mirror, client, branch, index, [_Piece(STRING, units, bytes(Encoder().string(text)))])
+
+
+def insert(mirror: Mirror, client: int, branch: Branch, index: int, values: Iterable[Any]) -> bytes:
+    """The update with which ``client`` inserts storable values, or ``New`` ones, into a list."""
+    return _insert(mirror, client, branch, index, _pieces(values))
+
+
+def set_keys(mirror: Mirror, client: int, branch: Branch, values: Mapping[str, Any]) -> bytes:
+    """The update with which ``client`` sets keys of a map."""
+    clock, structs = mirror.clock(client), []
+    for key, value in values.items():
+        (piece,) = _pieces([value])
+        line = branch.entries.get(key)
+        last = None if line is None else line.last
+        structs.append(_struct(piece, None if last is None else last.last, None, branch, key))
+    return _update(client, clock, structs, {})
+
+
+def delete(branch: Branch, start: int, stop: int) -> bytes:
+    """The update that deletes what a list or text shows from ``start`` to ``stop``."""
+    doomed: dict[int, list[tuple[int, int]]] = {}
+    item, offset = branch.items.at(start)
+    left = stop - start
+    while left > 0 and item is not None:
+        if taken := min(item.size - offset, left):
+            begin = item.units(offset)
+            ticks = item.units(offset + taken) - begin
+            doomed.setdefault(item.client, []).append((item.clock + begin, ticks))
+            left -= taken
+        item, offset = item.right, 0
+    return _update(0, 0, [], doomed)
+
+
+def delete_keys(branch: Branch, keys: Iterable[str]) -> bytes:
+    """The update that deletes keys of a map."""
+    doomed: dict[int, list[tuple[int, int]]] = {}
+    for key in keys:
+        if (item := branch.value(key)) is not None:
+            doomed.setdefault(item.client, []).append((item.clock, item.length))
+    return _update(0, 0, [], doomed)
+
+
+def _insert(mirror: Mirror, client: int, branch: Branch, index: int, pieces: list[_Piece]) -> bytes:
+    left, right = _gap(branch, index)
+    clock = start = mirror.clock(client)
+    structs = []
+    for piece in pieces:
+        structs.append(_struct(piece, left, right, branch, None))
+        clock += piece.length
+        left = (client, clock - 1)
+    return _update(client, start, structs, {})
+
+
+def _gap(branch: Branch, index: int) -> tuple[Id | None, Id | None]:
+    """The ticks to the left and to the right of an index; what is deleted counts as well, as in Yjs."""
+    item, offset = branch.items.before(index)
+    if item is None:
+        after = branch.items.first
+        return None, None if after is None else (after.client, after.clock)
+    tick = item.clock + item.units(offset)
+    if tick < item.end:
+        return (item.client, tick - 1), (item.client, tick)
+    return (item.client, tick - 1), None if item.right is None else (item.right.client, item.right.clock)
+
+
+def _pieces(values: Iterable[Any]) -> list[_Piece]:
+    """Values as Yjs packs them: JSON side by side in one struct, bytes and shared types each in their own."""
+    pieces: list[_Piece] = []
+    run: list[Any] = []
+    for value in values:
+        if isinstance(value, bytes | New):
+            pieces += _any(run)
+            run = []
+            pieces.append(
+                _Piece(TYPE, 1, varuint(value.kind))
+                if isinstance(value, New)
+                else _Piece(BINARY, 1, bytes(Encoder().buffer(value)))
+            )
+        else:
+            run.append(value)
+    return pieces + _any(run)
+
+
+def _any(values: list[Any]) -> list[_Piece]:
+    if not values:
+        return []
+    out = Encoder().varuint(len(values))
+    for value in values:
+        out.any(value)
+    return [_Piece(ANY, len(values), bytes(out))]
+
+
+def _struct(piece: _Piece, left: Id | None, right: Id | None, branch: Branch, key: str | None) -> bytes:
+    info = piece.kind | (0x80 if left else 0) | (0x40 if right else 0) | (0x20 if key is not None else 0)
+    out = Encoder(bytes((info,)))
+    for tick in (left, right):
+        if tick is not None:
+            out.varuint(tick[0]).varuint(tick[1])
+    if left is None and right is None:
+        if branch.item is None:
+            out.varuint(1).string(branch.name or "")
+        else:
+            out.varuint(0).varuint(branch.item.client).varuint(branch.item.clock)
+        if key is not None:
+            out.string(key)
+    return bytes(out) + piece.payload
+
+
+def _update(client: int, clock: int, structs: list[bytes], doomed: dict[int, list[tuple[int, int]]]) -> bytes:
+    out = Encoder()
+    if structs:
+        out.varuint(1).varuint(len(structs)).varuint(client).varuint(clock)
+        for struct in structs:
+            out.data += struct
+    else:
+        out.varuint(0)
+    out.varuint(len(doomed))
+    for whose, ranges in doomed.items():
+        out.varuint(whose).varuint(len(ranges))
+        for start, length in sorted(ranges):
+            out.varuint(start).varuint(length)
+    return bytes(out)

@@ -124,6 +124,11 @@ class Room:
         """The name of the room's party in the lobby."""
         return self.address.party
 
+    @property
+    def clock(self) -> Clock:
+        """The time that the room lives by: in a test, what the test moves."""
+        return self._clock
+
     def broadcast(self, message: str | bytes, without: Collection[Connection | str] = ()) -> None:
         """Send a message to every connection, except those in ``without`` (connections or ids). Encoded once."""
         self._connections.broadcast(Frame(message), without)

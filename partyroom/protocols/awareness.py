@@ -114,6 +114,11 @@ class Awareness:
         """Everybody's state, decoded, by client id."""
         return {client: json.loads(entry.state) for client, entry in self._entries.items()}
 
+    def state(self, client: int) -> Any:
+        """One client's state, decoded; ``None`` where it is not here."""
+        entry = self._entries.get(client)
+        return None if entry is None else json.loads(entry.state)
+
     def clients(self, key: Hashable) -> frozenset[int]:
         """The client ids that a connection owns."""
         peer = self._peers.get(key)

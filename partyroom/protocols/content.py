@@ -112,7 +112,9 @@ class _Section:
         """The items of the next struct, cut where they will have to be."""
         self.skip(struct)
         client, start, end = self.client, struct.clock, struct.clock + struct.length
-        content = Shared.of(struct.content) if struct.kind == TYPE else struct.content
+        content = struct.content
+        if struct.kind == TYPE:
+            content = Shared(content.name, content.number, (client, start))
         cuts = self._cuts
         at = bisect_left(cuts, start + 1)
         if at == len(cuts) or cuts[at] >= end:
@@ -204,7 +206,7 @@ class _Order:
             item.origin, before.right = before, item
         for item in items:
             item.right_origin, item.chain = right, chain
-        self._link(items[0], items[-1], chain)
+        chain.insert(items[0], items[-1], self._left_of(items[0], chain))
 
     def _chain(self, struct: Struct, left: Item | None, right: Item | None) -> Chain | None:
         """Where a struct belongs; ``None`` where what it calls its parent is no shared type (any more)."""
@@ -219,16 +221,6 @@ class _Order:
         client, clock = struct.parent or (0, 0)
         holder = self._sections[client].starts.get(clock)
         return holder.content.chain(struct.key) if holder is not None and holder.kind == TYPE else None
-
-    def _link(self, first: Item, last: Item, chain: Chain) -> None:
-        """Put items that follow each other behind their origin and what was concurrently written there before."""
-        left = self._left_of(first, chain)
-        if left is None:
-            last.right, chain.first = chain.first, first
-        else:
-            last.right, left.right = left.right, first
-        if last.right is None:
-            chain.last = last
 
     def _left_of(self, item: Item, chain: Chain) -> Item | None:
         """The neighbour on the left, by the conflict rule of Yjs (``Item.integrate``).

@@ -14,7 +14,7 @@ from ..errors import CloseCode, ProtocolError
 from ..limits import MIB
 from .lib0 import UNDEFINED
 from .plain import plain, spoken
-from .structs import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, FormatContent, TypeContent
+from .structs import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, FormatContent, Id
 
 __all__ = ["DEEPEST", "MOST_FORMATS", "Chain", "Item", "Kind", "Run", "Shared", "Span", "utf16_units"]
 
@@ -70,6 +70,15 @@ class Chain:
             yield item
             item = item.right
 
+    def insert(self, first: Item, last: Item, left: Item | None) -> None:
+        """Put items that follow each other behind ``left``, or in front of all."""
+        if left is None:
+            last.right, self.first = self.first, first
+        else:
+            last.right, left.right = left.right, first
+        if last.right is None:
+            self.last = last
+
 
 class Run(NamedTuple):
     """What one client wrote in one go, as far as it still lies side by side.
@@ -96,22 +105,19 @@ class Shared:
     """A shared type: a root, or a value in another one.
 
     ``name`` is the name of a root or of an XML element. ``number`` is Yjs' number for its kind; ``None`` for roots, for
-    what they are is not written in a document: a client decides when it opens them.
+    what they are is not written in a document: a client decides when it opens them. ``id`` is that of the item that
+    holds it.
     """
 
-    __slots__ = ("_guess", "keys", "list", "name", "number")
+    __slots__ = ("_guess", "id", "keys", "list", "name", "number")
 
-    def __init__(self, name: str = "", number: int | None = None) -> None:
+    def __init__(self, name: str = "", number: int | None = None, id: Id | None = None) -> None:
         self.name = name
         self.number = number
+        self.id = id
         self.list = Chain()
         self.keys: dict[str, Chain] = {}
         self._guess: Kind | None = None
-
-    @classmethod
-    def of(cls, content: TypeContent) -> Shared:
-        """The type that an item brings."""
-        return cls(content.name, content.number)
 
     def chain(self, key: str | None) -> Chain:
         """The chain of a key, or of the list."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .lib0 import Decoder, read_varuint
+from .lib0 import Decoder, Encoder, read_varuint
 
 __all__ = [
     "ANY",
@@ -30,6 +30,7 @@ __all__ = [
     "Subdocument",
     "TypeContent",
     "read_structs",
+    "write_content",
 ]
 
 Id: TypeAlias = tuple[int, int]
@@ -156,6 +157,31 @@ def _content(source: Decoder, kind: int) -> tuple[int, Any]:
             values = [source.any() for _ in range(source.varuint())]
             return len(values), values
     return 1, Subdocument(source.string(), source.any())
+
+
+def write_content(kind: int, content: Any) -> bytes:
+    """A content of a ``Struct`` as its item carries it; a shared type is told by its ``number`` and ``name``."""
+    out = Encoder()
+    match kind:
+        case 3:
+            out.buffer(content)
+        case 4:
+            out.string(content)
+        case 5:
+            out.string(json.dumps(content))
+        case 6:
+            out.string(content.key).string(json.dumps(content.value))
+        case 7:
+            out.varuint(content.number)
+            if content.number == 3:
+                out.string(content.name)
+        case 8:
+            out.varuint(len(content))
+            for value in content:
+                out.any(value)
+        case _:
+            raise ValueError(f"no item of kind {kind} is ever written anew")
+    return bytes(out)
 
 
 def _deletions(source: Decoder) -> dict[int, Ranges]:

@@ -30,6 +30,7 @@ from .http import Address, Request, Response
 from .life import Life
 from .limits import Limits
 from .party import Party, settled
+from .sql import Sql
 from .storage import Storage, Write
 from .transport import Transport
 
@@ -68,7 +69,7 @@ class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
     __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_overwrite", "_owner",
-                 "_party_class", "_tasks", "address", "env", "life", "limits", "memory", "parties",
+                 "_party_class", "_sql", "_tasks", "address", "env", "life", "limits", "memory", "parties",
                  "since", "storage")  # fmt: skip
 
     def __init__(
@@ -92,6 +93,7 @@ class Room:
         """Other rooms: ``room.parties["chat"]["lobby"].fetch(...)`` or ``.socket(...)``, and which there are."""
         self.storage = storage
         """What the room keeps: JSON or bytes by key."""
+        self._sql: Sql | None = None
         self.limits = limits
         self.since = clock.now()
         """When the room came into memory, in seconds since the epoch."""
@@ -129,6 +131,13 @@ class Room:
         """The time that the room lives by: in a test, what the test moves."""
         return self._clock
 
+    @property
+    def sql(self) -> Sql:
+        """The room's SQL database: ``await room.sql("SELECT * FROM scores WHERE player = ?", name)``."""
+        if self._sql is None:
+            self._sql = Sql(self.storage.database)
+        return self._sql
+
     def broadcast(self, message: str | bytes, without: Collection[Connection | str] = ()) -> None:
         """Send a message to every connection, except those in ``without`` (connections or ids). Encoded once."""
         self._connections.broadcast(Frame(message), without)
@@ -145,6 +154,10 @@ class Room:
     def connection(self, id: str) -> Connection | None:
         """The newest open connection of that id."""
         return self._connections.newest(id)
+
+    def now(self) -> float:
+        """The time by the lobby's clock, in seconds since the epoch; tests move it."""
+        return self._clock.now()
 
     def set_alarm(self, when: float | datetime | timedelta) -> Write:
         """Set the room's one alarm, to a time (seconds since the epoch, or an aware datetime) or to a time from now."""
@@ -460,6 +473,8 @@ class Room:
             log.error("%s: stopped with unwritten changes", self.address)
         # A hook that was cut off may still run: it must not write into the next room of this address.
         self.storage.abandon(StoreError(f"{self.address} has stopped: what it had not written is lost"))
+        if self._sql is not None:
+            self._sql.end()
         self._owner.forget(self)
 
     async def _within(self, deadline: float, what: str, work: Awaitable[Any]) -> None:

@@ -153,6 +153,20 @@ async def test_the_mounted_lobby_answers_in_the_application(block: Any) -> None:
         assert await socket.receive_str() == "hello"
 
 
+async def test_the_ready_parties_do_what_their_comments_say(block: Any) -> None:
+    async with Lobby(block("class News(PubSub)")) as lobby:
+        async with visit(lobby, "/parties/news/today?topics=weather:*") as reader:
+            for topic in ("staff:lunch", "weather:rome"):
+                await reader.send(json.dumps({"topic": topic, "data": "sun"}))
+            assert json.loads(await reader.receive()) == {"topic": "weather:rome", "data": "sun"}
+        async with visit(lobby, "/parties/sums/any") as caller:
+            action = {"type": "divide", "args": [6, 2]}
+            await caller.send(json.dumps({"rpc": True, "channel": "", "id": "1", "action": action}))
+            assert json.loads(await caller.receive())["result"] == 3
+        callback = {"type": "room", "party": "news", "room": "today"}
+        await lobby.parties["later"]["main"].call("schedule", delay=60, callback=callback)
+
+
 async def test_the_test_that_it_shows_passes(block: Any) -> None:
     test = block("test_a_message_comes_back").test_a_message_comes_back
     assert inspect.iscoroutinefunction(test)
@@ -189,7 +203,7 @@ def test_the_table_of_clients_has_every_family_and_claims_only_what_a_test_shows
 
 def spelled(name: str, value: Any) -> str:
     """A default as the table writes it."""
-    if name in ("idle", "handshake", "start", "close", "rate_window"):
+    if name in ("idle", "doze", "handshake", "start", "close", "rate_window"):
         return f"{value:g} s"
     if name in ("message", "body", "buffer", "bytes_per_second", "state", "key", "value"):
         return f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"

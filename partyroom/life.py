@@ -180,7 +180,8 @@ class Life:
         self._idle_timer = None
         if self.over or not self._may_leave:
             return
-        remaining = self._last_active + self._room.limits.idle - self._clock.now()
+        limits = self._room.limits
+        remaining = self._last_active + (limits.doze if self._room.occupied else limits.idle) - self._clock.now()
         if self._working or self._started is not None or self._room.busy or remaining > 0:
             self._idle_timer = self._clock.call_later(max(remaining, BUSY_CHECK), self._check_idle)
         elif self._room.occupied:

@@ -51,8 +51,14 @@ class Limits:
     """A storage key in UTF-8; a longer one raises ``LimitError``."""
     value: int | None = 128 * KIB
     """A storage value, encoded; a larger one raises ``LimitError``."""
+    sql: int | None = 64 * MIB
+    """A room's SQL database in bytes; a write for which there is no place raises ``LimitError``."""
+    sql_time: float | None = 1.0
+    """How long a SQL statement may take; a longer one is stopped and raises ``LimitError``."""
     idle: float = 10.0
     """How long a room without connections, alarms or work stays in memory."""
+    doze: float = 10.0
+    """How long a hibernating room in which nothing happens stays in memory while it has connections."""
     handshake: float = 10.0
     """How long a client may take for a request's head (then it is cut off), and ``on_before_connect`` for its answer
     (then it is 503)."""

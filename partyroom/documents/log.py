@@ -32,6 +32,8 @@ MANY = 500
 """Updates after which a snapshot may be worth its while with people editing..."""
 SOME = 20
 """...and when the last one has left."""
+SMALL = 4096
+"""Bytes of updates that need no snapshot: it loads faster, for it is not checked again."""
 MOST_RETIRED = 10_000
 """Clients of replaced histories that are remembered, the latest history's first."""
 
@@ -90,7 +92,7 @@ class Log:
         costs little per update.
         """
         if quiet:
-            return len(self) >= SOME or self._update_bytes > self._snapshot_bytes > 0
+            return len(self) >= SOME or self._update_bytes > (self._snapshot_bytes or SMALL)
         return len(self) >= MANY and self._update_bytes >= self._snapshot_bytes
 
     def compact(self, snapshot: bytes, waiting: Iterable[bytes] = ()) -> Write:

@@ -207,6 +207,16 @@ class TestHibernating:
         assert second is not first
         assert room.log == ["on_start", "on_stop", "on_start"]
 
+    async def test_with_people_it_stays_for_a_time_of_its_own(self) -> None:
+        room = make(hibernate=True, doze=60.0)
+        await room.life.ready()
+        room.occupied = True
+        await room.clock.advance(59)
+        assert room.phase == "live"
+        room.occupied = False
+        await room.clock.advance(2)
+        assert room.phase == "stopped"
+
     async def test_waking_waits_until_the_old_party_has_stopped(self) -> None:
         go = asyncio.Event()
 

@@ -37,7 +37,9 @@ class Source(Protocol):
 
     @property
     def doc(self) -> Doc[Any]:
-        """The document as it is now; it may be another object later (``protocols.replica`` builds it anew)."""
+        """The document as it is now. It may be another object later, for ``protocols.replica`` builds it anew: then
+        the source posts ``Live.tell``, since no observer hears of that.
+        """
 
     @property
     def applying(self) -> bool:

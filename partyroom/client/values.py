@@ -62,7 +62,10 @@ class Values:
         return self._live.batch()
 
     def tell(self) -> None:
-        """Call the ``on_change`` callbacks with what they have not heard yet; the source's ``post`` does that too."""
+        """Call the ``on_change`` callbacks with what they have not heard yet.
+
+        This is what ``post`` is given after an edit. The source posts it itself where ``doc`` is another object.
+        """
         self._live.tell()
 
     def _root(self, name: str, kind: int) -> Root:

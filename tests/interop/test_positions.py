@@ -9,6 +9,6 @@ from tests.interop.oracle import agree
 
 
 async def test_positions_are_those_of_yjs_in_sixty_documents(start_client: StartClient) -> None:
-    node = await start_client("positions.js")
+    node = await start_client("oracle.js")
     seeds = Random(4).sample(range(1000), 60)
     assert sum([await agree(node, seed) for seed in seeds]) > 3_000

@@ -11,5 +11,5 @@ from tests.interop.oracle import agree
 @pytest.mark.prove
 @pytest.mark.timeout(600)
 async def test_positions_are_those_of_yjs_in_a_thousand_documents() -> None:
-    async with NodeClient.running("positions.js") as node:
+    async with NodeClient.running("oracle.js") as node:
         assert sum([await agree(node, seed) for seed in range(1000)]) > 50_000

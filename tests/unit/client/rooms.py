@@ -48,11 +48,14 @@ class Room:
     def receive(self, update: bytes) -> None:
         """Take in somebody else's update."""
         with self.lock:
+            before = self.doc
             self.applying = True
             try:
                 self.replica.apply(update)
             finally:
                 self.applying = False
+            if self.doc is not before:
+                self.post(self.values.tell)
 
     def sync(self, *others: Room) -> None:
         """Make all of them the same."""

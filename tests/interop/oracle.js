@@ -1,7 +1,8 @@
-// Yjs as the oracle of relative positions: documents made from a seed, edited by several clients, and positions in them.
+// Yjs as the oracle of relative positions and of values.
 //
-// `open` makes a document and positions in it; `merge` edits it, takes in what the test did at the same time, and says
-// where positions are then. Indices are Yjs' own, in UTF-16 units.
+// `open` makes a document from a seed, edited by several clients, and positions in it; `merge` edits it, takes in what
+// the test did at the same time, and says where positions are then. Indices are Yjs' own, in UTF-16 units. `read` says
+// what an update holds, and `touch` edits that.
 
 import * as Y from "yjs";
 import { drive } from "./driver.js";
@@ -68,7 +69,38 @@ const base64 = (bytes) => Buffer.from(bytes).toString("base64");
 const bytes = (text) => new Uint8Array(Buffer.from(text, "base64"));
 const shown = (text) => text.toDelta().map((part) => (typeof part.insert === "string" ? part.insert : "\ufffc")).join("").toWellFormed();
 
+const plain = (value) => {
+  if (value instanceof Uint8Array) return { bytes: base64(value) };
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === "object") return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, plain(v)]));
+  return value;
+};
+const read = (doc) => ({
+  map: plain(doc.getMap("map").toJSON()),
+  array: plain(doc.getArray("array").toJSON()),
+  text: doc.getText("text").toString(),
+});
+
 drive({
+  read({ update }) {
+    const doc = new Y.Doc();
+    Y.applyUpdate(doc, bytes(update));
+    return read(doc);
+  },
+
+  touch({ update }) {
+    const doc = new Y.Doc();
+    Y.applyUpdate(doc, bytes(update));
+    doc.transact(() => {
+      doc.getMap("map").set("yjs", [1, 2 ** 40, 0.5, "ä😀", null, true, { deep: new Uint8Array([1, 2]) }]);
+      doc.getMap("map").set("undefined", undefined);
+      doc.getArray("array").insert(0, [{ from: "yjs" }, new Uint8Array([3])]);
+      doc.getArray("array").push([new Y.Map([["inner", new Y.Array()]]), new Y.Text("typed")]);
+      doc.getText("text").insert(0, "😀yjs ");
+    });
+    return { update: base64(Y.encodeStateAsUpdate(doc)), ...read(doc) };
+  },
+
   open({ seed, corpus }) {
     const dice = random(seed);
     const strings = corpus === "all" ? Object.values(CORPORA).flat() : CORPORA[corpus];

@@ -80,6 +80,11 @@ class Parties:
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
 
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """The pages of other hosts that may talk to the lobby's rooms."""
+        return self._lobby.origins
+
     def __getitem__(self, party: str) -> Rooms:
         if party == "main" and self._lobby.main is not None:
             party = self._lobby.main

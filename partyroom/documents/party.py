@@ -24,6 +24,7 @@ from ..protocols.awareness import Awareness
 from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
+from .http import Face
 from .log import Log
 from .peers import Peers
 from .saving import Saver
@@ -59,6 +60,7 @@ class DocumentParty(Party):
         self._last_write: Write | None = None
         self._saver = Saver(room, weakly(self.on_save)) if type(self).on_save is not DocumentParty.on_save else None
         self._rebuilding: asyncio.Task[None] | None = None
+        self._face = Face()
 
     @property
     def doc(self) -> Doc[Any]:
@@ -86,15 +88,28 @@ class DocumentParty(Party):
 
     def can_read(self, connection: Connection) -> bool:
         """Whether this client may see the document; asked when it joins, and when a Hocuspocus client shows a new
-        token. ``False`` closes it with 4403.
-
-        Where this is overridden, the document is not given out over HTTP, which has no connection to ask about.
+        token. ``False`` closes it with 4403. HTTP has no connection to ask about: see ``may_read``.
         """
         return True
 
     def can_write(self, connection: Connection) -> bool:
         """Whether this client's edits count; asked at each of them. Presence is always allowed."""
         return True
+
+    def may_read(self, request: Request) -> bool:
+        """Whether an HTTP request that ``on_before_request`` let pass may see the document.
+
+        Where ``can_read`` is overridden and this is not, nobody may: what is refused on one way is not given out on
+        the other.
+        """
+        return type(self).can_read is DocumentParty.can_read
+
+    def may_write(self, request: Request) -> bool:
+        """Whether an HTTP request may edit it, likewise: nobody, where ``can_write`` is overridden and this is not.
+
+        With tokens: ``may_write = token.may_write`` beside ``can_write = token.can_write``.
+        """
+        return type(self).can_write is DocumentParty.can_write
 
     def on_load(self) -> MaybeAwaitable[bytes | None]:
         """The document has been loaded from storage: edit ``self.doc``, or return an update to merge into it.
@@ -227,17 +242,15 @@ class DocumentParty(Party):
             await self._saver.finish()
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
-        """``GET`` tells about the document, ``GET .../doc`` is the document as one Yjs update."""
+        """``GET`` tells who is there; ``.../doc`` and the like are the document (``documents.http`` has the table)."""
         if self._rebuilding is not None:
             return self._once_whole(self.on_request, request)
-        if request.method not in ("GET", "HEAD"):
-            return Response("A document is read with GET and edited over WebSocket\n", 405, {"allow": "GET, HEAD"})
-        if request.subpath == "doc":
-            if type(self).can_read is not DocumentParty.can_read:
-                return Response("This document is not given out over HTTP\n", 403)
-            return Response(self._replica.snapshot())
+        if self._face.answers(request):
+            return self._face.answer(self, request)
         if request.subpath:
             return Response("Not found\n", 404)
+        if request.method not in ("GET", "HEAD"):
+            return Response("A document is read and edited at .../doc\n", 405, {"allow": "GET, HEAD"})
         return Response.json({"people": len(self.room.connections()), "present": len(self.awareness)})
 
     # -- the Yjs protocol --------------------------------------------------------------------------------------------

@@ -86,9 +86,10 @@ class YSweetParty(DocumentParty):
 
     def can_write(self, connection: Connection) -> bool:
         """Whether the client's token was given with full authorization."""
-        return self._may_write(connection.request)
+        return self.may_write(connection.request)
 
-    def _may_write(self, request: Request) -> bool:
+    def may_write(self, request: Request) -> bool:
+        """The same of an HTTP request's; the application's server may do everything."""
         return self.secret is None or _tokens(self.secret).may_write(request)
 
     # -- HTTP --------------------------------------------------------------------------------------------------------
@@ -123,7 +124,7 @@ class YSweetParty(DocumentParty):
         return Response.json(ysweet.client_token(url, self.room.id, token, wanted.write))
 
     async def _update(self, request: Request) -> Response:
-        if not self._may_write(request):
+        if not self.may_write(request):
             return Response("This token may not write\n", 403)
         try:
             await self.merge(request.body)

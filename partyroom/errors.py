@@ -12,6 +12,7 @@
     ├── QueueFull             more messages than a client's queue holds wait to be sent; this one was not taken
     ├── RoomStopped           the room has stopped (or could not start) and takes no more events
     ├── LimitError            *our own* code asked for more than a limit allows (a key, a value, a tag)
+    ├── SqlError              a statement of room.sql is wrong, not allowed, or breaks a constraint
     └── StoreError            the store could not do it now; trying again later may help
         ├── StoreClosed       the store has been closed
         ├── Fenced            another node owns this room by now; this one must let go
@@ -37,6 +38,7 @@ __all__ = [
     "QueueFull",
     "Refused",
     "RoomStopped",
+    "SqlError",
     "StoreClosed",
     "StoreError",
     "TooLarge",
@@ -131,6 +133,14 @@ class RoomStopped(PartyroomError):
 
 class LimitError(PartyroomError, ValueError):
     """The program asked for more than a limit allows; nothing was done."""
+
+
+class SqlError(PartyroomError):
+    """A statement of ``room.sql`` has done nothing; ``code`` is SQLite's word for why: ``SQLITE_CONSTRAINT_UNIQUE``."""
+
+    def __init__(self, reason: str, code: str = "SQLITE_ERROR") -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class StoreError(PartyroomError):

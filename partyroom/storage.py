@@ -21,10 +21,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from .clock import Clock, LoopClock, Timer
-from .errors import Fenced, LimitError, StoreClosed, StoreError
+from .errors import Fenced, LimitError, SqlError, StoreClosed, StoreError
 from .http import Address
 from .limits import DEFAULTS, Limits
 from .stores.base import KEEP, Batch, Keep, Range, Store
+from .stores.sql import Database, SqlStore
 
 __all__ = ["Storage", "Transaction", "Write", "decode", "encode"]
 
@@ -204,7 +205,7 @@ class Storage:
         return self._change(dict.fromkeys(keys))
 
     def delete_all(self) -> Write:
-        """Delete every key; the alarm stays."""
+        """Delete every key, and the room's SQL database; the alarm stays."""
         done = self._change({})
         self._waiting.clear = True
         self._waiting.values.clear()
@@ -246,6 +247,15 @@ class Storage:
     def dirty(self) -> bool:
         """Whether some writes are not on disk yet."""
         return bool(self._waiting) or bool(self._writing)
+
+    def database(self) -> Database:
+        """The room's SQL database, of the same store: what ``room.sql`` opens. Raises ``SqlError``, ``StoreError``."""
+        if self._lost is not None:
+            raise self._lost
+        store, limits = self._store, self._limits
+        if not isinstance(store, SqlStore):
+            raise SqlError(f"{type(store).__name__} keeps no SQL databases: use SQLiteStore, or MemoryStore in tests")
+        return store.database(self._address, size=limits.sql, seconds=limits.sql_time, fence=self._fence)
 
     def abandon(self, error: StoreError) -> None:
         """Give up on what is not written; those who await it get ``error``."""

@@ -203,8 +203,8 @@ def test_the_table_of_clients_has_every_family_and_claims_only_what_a_test_shows
 
 def spelled(name: str, value: Any) -> str:
     """A default as the table writes it."""
-    if name in ("idle", "doze", "handshake", "start", "close", "rate_window"):
+    if name in ("idle", "doze", "handshake", "start", "close", "rate_window", "sql_time"):
         return f"{value:g} s"
-    if name in ("message", "body", "buffer", "bytes_per_second", "state", "key", "value"):
+    if name in ("message", "body", "buffer", "bytes_per_second", "state", "key", "value", "sql"):
         return f"{value >> 20} MiB" if value >= 1 << 20 else f"{value >> 10} KiB"
     return f"{value:,}"

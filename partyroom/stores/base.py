@@ -59,7 +59,8 @@ class Range:
 class Batch:
     """One atomic change of one room: first ``clear`` (every key), then ``deletes``, then ``puts``.
 
-    ``alarm`` is a time in seconds since the epoch, ``None`` to have none, or ``KEEP``. ``clear`` leaves it alone.
+    ``alarm`` is a time in seconds since the epoch, ``None`` to have none, or ``KEEP``. ``clear`` leaves it alone, and
+    removes the room's SQL database, where the store keeps any.
     """
 
     puts: Mapping[str, bytes] = field(default_factory=dict)

@@ -17,7 +17,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-__all__ = ["COMPANIONS", "FileLock", "beside", "set_aside"]
+__all__ = ["COMPANIONS", "FileLock", "beside", "set_aside", "sync_folder"]
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """What SQLite keeps beside a database, and what must stay with it (https://sqlite.org/tempfiles.html)."""
@@ -98,7 +98,7 @@ def set_aside(path: Path) -> Path:
             f"{path} is damaged and cannot be moved aside to {target} ({error.strerror}): "
             "move it yourself, then start again"
         ) from error
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return target
 
 
@@ -106,7 +106,7 @@ def _any_exists(path: Path) -> bool:
     return any(beside(path, suffix).exists() for suffix in ("", *COMPANIONS))
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make renames in ``folder`` durable; Windows cannot open folders and does without."""
     if sys.platform == "win32":
         return

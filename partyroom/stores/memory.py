@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Collection, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from weakref import finalize
 
 from ..errors import Fenced, PartyroomError, StoreClosed
 from ..http import Address
 from .base import KEEP, Batch, Range
 from .keys import EVERYTHING, check_fence, check_text, checked, span
+
+if TYPE_CHECKING:
+    from .sqlite_rooms import Databases, RoomDatabase
 
 __all__ = ["MemoryStore"]
 
@@ -41,6 +45,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._rooms: dict[Address, _Kept] = {}
+        self._databases: Databases | None = None
         self._closed = False
 
     async def get(self, address: Address, keys: Collection[str]) -> dict[str, bytes]:
@@ -81,18 +86,29 @@ class MemoryStore:
         return sorted(alarms, key=lambda alarm: alarm[1])[:limit]
 
     async def rooms(self, party: str | None = None) -> list[Address]:
-        """The rooms that have a key or an alarm stored, in order."""
+        """The rooms that have a key, an alarm or a database stored, in order."""
         self._check_open()
-        return sorted(
-            address
-            for address, kept in self._rooms.items()
-            if (kept.items or kept.alarm is not None) and party in (None, address.party)
-        )
+        kept = {address for address, room in self._rooms.items() if room.items or room.alarm is not None}
+        if self._databases is not None:
+            kept.update(self._databases.addresses())
+        return sorted(address for address in kept if party in (None, address.party))
+
+    def database(self, address: Address, *, size: int | None, seconds: float | None, fence: int = 0) -> RoomDatabase:
+        """The room's SQL database, in memory; its statements run in the event loop's own thread."""
+        self._check_open()
+        if self._databases is None:
+            from .sqlite_rooms import Databases  # most programs that keep nothing need no SQL either
+
+            self._databases = Databases()
+            finalize(self, self._databases.close)
+        return self._databases.of(address, size=size, seconds=seconds)
 
     async def close(self) -> None:
         """Forget everything; later calls raise ``StoreClosed``."""
         self._closed = True
         self._rooms.clear()
+        if self._databases is not None:
+            self._databases.close()
 
     def _room(self, address: Address) -> _Kept:
         return self._rooms.get(address) or _Kept()
@@ -109,6 +125,8 @@ class MemoryStore:
             kept.order = None
         if batch.clear:
             kept.items.clear()
+            if self._databases is not None:
+                self._databases.remove(address)
         for key in batch.deletes:
             kept.items.pop(key, None)
         kept.items.update(batch.puts)

@@ -21,7 +21,7 @@ damaged key may not be UTF-8.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from zlib import crc32
 
@@ -133,17 +133,18 @@ def alarms(connection: sqlite3.Connection, limit: int) -> list[tuple[Address, fl
     return [(_address(party, room), at) for party, room, at in rows]
 
 
-def rooms(connection: sqlite3.Connection, party: str | None) -> list[Address]:
-    """The rooms that have an item or an alarm, in order."""
+def rooms(
+    connection: sqlite3.Connection, party: str | None, also: Callable[[Address], bool] = lambda address: False
+) -> list[Address]:
+    """The rooms that have an item or an alarm, or of which ``also`` says that they have something, in order."""
     rows = connection.execute(
-        """SELECT party, room FROM rooms
-        WHERE (:party IS NULL OR party = :party)
-        AND (EXISTS (SELECT 1 FROM items WHERE items.room = rooms.id)
-             OR EXISTS (SELECT 1 FROM alarms WHERE alarms.room = rooms.id))
-        ORDER BY party, room""",
+        """SELECT party, room, EXISTS (SELECT 1 FROM items WHERE items.room = rooms.id)
+             OR EXISTS (SELECT 1 FROM alarms WHERE alarms.room = rooms.id)
+        FROM rooms WHERE :party IS NULL OR party = :party ORDER BY party, room""",
         {"party": party},
     )
-    return [_address(*row) for row in rows]
+    named = [(_address(name, room), kept) for name, room, kept in rows]
+    return [address for address, kept in named if kept or also(address)]
 
 
 def _find(connection: sqlite3.Connection, address: Address) -> _Room | None:

@@ -26,9 +26,10 @@ from ..errors import LimitError, PartyroomError, StoreClosed, StoreError
 from ..http import Address
 from . import rows
 from .base import Batch, Range
-from .files import FileLock, set_aside
+from .files import FileLock, beside, set_aside
 from .keys import EVERYTHING, check_fence, check_text, checked
 from .sqlite_file import connect, damage, explained, explaining, identity, prepare, take_lock
+from .sqlite_rooms import Databases, RoomDatabase
 
 __all__ = ["SQLiteStore"]
 
@@ -71,6 +72,7 @@ class SQLiteStore:
         self._check_up_to = check_up_to
         self._writer_thread = ThreadPoolExecutor(1, "partyroom-writer")
         self._reader_threads = ThreadPoolExecutor(readers, "partyroom-reader")
+        self._databases = Databases(beside(self.path, ".rooms"))
         self._queue_lock = Lock()  # guards the three below; held for moments only
         self._queue: list[_Waiting] = []
         self._draining = False
@@ -116,10 +118,20 @@ class SQLiteStore:
         return await self._read(lambda connection: rows.alarms(connection, limit))
 
     async def rooms(self, party: str | None = None) -> list[Address]:
-        """The rooms that have a key or an alarm stored, of ``party`` or of all, in order."""
+        """The rooms that have a key, an alarm or a database stored, of ``party`` or of all, in order."""
         if party is not None:
             check_text(party, "party")
-        return await self._read(lambda connection: rows.rooms(connection, party))
+        return await self._read(lambda connection: rows.rooms(connection, party, self._databases.exists))
+
+    def database(self, address: Address, *, size: int | None, seconds: float | None, fence: int = 0) -> RoomDatabase:
+        """The room's SQL database: a file of its own in ``NAME.rooms``, which is made when it is first used."""
+        for text in address:
+            check_text(text, "room id")
+
+        async def register() -> None:  # so that ``rooms`` knows of it
+            await self.apply(address, Batch(), fence=fence)
+
+        return self._databases.of(address, size=size, seconds=seconds, register=register)
 
     async def close(self) -> None:
         """Write what ``apply`` has accepted, then close the file; later calls raise ``StoreClosed``."""
@@ -164,6 +176,8 @@ class SQLiteStore:
         connection.execute("SAVEPOINT batch")
         try:
             rows.write(connection, waiting.address, waiting.batch, waiting.fence)
+            if waiting.batch.clear:  # last: the rest can be undone
+                self._databases.remove(waiting.address)
         except Exception as error:
             if not connection.in_transaction:
                 raise  # SQLite has given up the whole transaction, as it does when the disk is full
@@ -248,6 +262,7 @@ class SQLiteStore:
     def _release(self) -> None:
         self._writer_thread.shutdown()  # after what is queued
         self._reader_threads.shutdown()
+        self._databases.close()
         with self._open_lock:
             while self._readers:
                 self._readers.pop().close()

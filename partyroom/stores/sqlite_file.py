@@ -16,10 +16,11 @@ from ..errors import Damaged, PartyroomError, StoreError
 from . import rows
 from .files import FileLock, beside
 
-__all__ = ["connect", "damage", "explained", "explaining", "identity", "prepare", "take_lock"]
+__all__ = ["DAMAGE", "connect", "damage", "explained", "explaining", "identity", "prepare", "take_lock"]
 
 _MAGIC: Final = b"SQLite format 3\0"
-_DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+DAMAGE: Final = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+"""The errors that say a file is damaged (https://sqlite.org/rescode.html)."""
 _BUSY_SECONDS: Final = 5.0
 """How long to wait for another program that has the file open, such as the ``sqlite3`` shell."""
 
@@ -73,7 +74,7 @@ def damage(path: Path, check_up_to: int) -> str | None:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         return None if verdict == "ok" else verdict
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode & 0xFF not in _DAMAGE:
+        if error.sqlite_errorcode & 0xFF not in DAMAGE:
             raise
         return str(error)
     finally:
@@ -150,7 +151,7 @@ def explained(error: Exception, verb: str, path: Path) -> Exception:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the kind
     if isinstance(error, OSError):
         code = sqlite3.SQLITE_CANTOPEN
-    if code in _DAMAGE:
+    if code in DAMAGE:
         made: StoreError = Damaged(f"cannot {verb} {path}: the file is damaged ({error})")
     else:
         advice = _ADVICE.get(code, "nothing was changed")

@@ -12,6 +12,7 @@ from ..documents.multiplex import HocuspocusParty
 from ..documents.party import DocumentParty
 from ..http import Request, Response
 from ..party import Party
+from ..protocols import asking
 
 __all__ = ["PARTIES", "Chat", "Document", "Hocuspocus", "Relay"]
 
@@ -22,7 +23,15 @@ TEXT, NAME, COLOR = 4000, 60, 32
 
 
 class Document(DocumentParty):
-    """Yjs documents that anybody may edit."""
+    """Yjs documents that anybody may edit, and whose clients may ask each other (``protocols.asking``)."""
+
+    def on_custom_message(self, connection: Connection, message: str) -> None:
+        """Pass asks on to all others, and answers to who asked."""
+        match asking.parse(message):
+            case asking.Ask() as ask:
+                self.broadcast_custom_message(ask._replace(asker=connection.id).text(), without=(connection,))
+            case asking.Answer(asker=str(asker)) as answer if (to := self.room.connection(asker)) is not None:
+                self.send_custom_message(to, answer.text())
 
 
 class Hocuspocus(HocuspocusParty):

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
 from hashlib import sha256
@@ -39,7 +39,7 @@ from ..room import Room
 from . import patch
 from .markdown import markdown, plain_text
 
-__all__ = ["Document", "Face"]
+__all__ = ["Document", "Face", "rendered"]
 
 MUCH: Final = 16 * 1024
 """Bytes of a document from which on it is read in another thread: about 10 ms of work."""
@@ -55,6 +55,9 @@ _FORMS: Final = {
 }
 _KINDS: Final[tuple[Kind, ...]] = ("text", "array", "map", "xml")
 _PATCHES: Final = ("application/json", "application/json-patch+json")
+
+_URLSAFE: Final = str.maketrans("-_ ", "+/+")
+"""Back to base64's own alphabet; a plus that was not encoded has become a space."""
 
 _EVERYTHING: Final = b"\0"
 """The state vector of who has nothing."""
@@ -223,6 +226,20 @@ class Face:
         return self._client, clocks[self._client]
 
 
+async def rendered(request: Request, update: bytes) -> Response:
+    """Some state of a document in the form that a request asks for as it would for ``.../doc``; raises ``Refused``."""
+    form = _form(request)
+    body = update
+    if form != "doc":
+        render = _renderer(form, request)
+        try:
+            body = await _aside(len(update), lambda: render(read(update)))
+        except ProtocolError as error:
+            raise Refused(409, error.reason) from None
+    headers = {"content-type": _FORMS[form], "vary": "accept", "x-content-type-options": "nosniff"}
+    return Response(body, headers={**headers, "cache-control": "no-cache"})
+
+
 async def _aside(size: int, work: Callable[..., T], *arguments: Any) -> T:
     """Do some work, in another thread where it is about so many bytes that others would notice."""
     return work(*arguments) if size < MUCH else await asyncio.to_thread(work, *arguments)
@@ -253,7 +270,7 @@ def _vector(request: Request) -> bytes:
     """The state vector of who asks, in base64 with or without padding, of either alphabet."""
     said = request.query.get("sv", "")
     try:
-        vector = urlsafe_b64decode(said.replace("+", "-").replace("/", "_").replace(" ", "-") + "=" * (-len(said) % 4))
+        vector = b64decode(said.translate(_URLSAFE) + "=" * (-len(said) % 4), validate=True)
         guard.state_vector(vector or _EVERYTHING)
     except (Base64Error, ValueError, ProtocolError):
         raise Refused(400, "sv is a Yjs state vector in base64url") from None

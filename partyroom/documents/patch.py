@@ -140,7 +140,7 @@ def _kind(shared: Shared, said: Kind | None, where: str) -> Kind:
     if kind is None:
         raise Refused(409, f'{where} is empty and does not tell what it is: say "root": "text", "array" or "map"')
     if said is not None and kind != said:
-        raise Refused(409, f"{where} is a {kind} and no {said}")
+        raise Refused(409, f"{where} is of type {kind}, not {said}")
     if kind == "xml":
         raise Refused(409, f"{where} is XML, which a patch cannot edit")
     if kind == "array" and any(item.kind == STRING and not item.deleted for item in shared.list):
@@ -183,7 +183,7 @@ def _whole(editor: Editor, place: _Place, operation: _Operation) -> None:
     if operation.op != "replace":
         raise Refused(400, f"a root can be replaced and tested; to {operation.op} something, name a place in it")
     if not _holds(place.kind, value):
-        raise Refused(409, f"{operation.path} is a {place.kind}, and the value is none")
+        raise Refused(409, f"{operation.path} is of type {place.kind}, and the value does not fit")
     if place.kind == "map":
         for key in shared.entries():
             if key not in value:

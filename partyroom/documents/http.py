@@ -37,6 +37,7 @@ from ..protocols.edits import Editor
 from ..protocols.structs import read_structs
 from ..room import Room
 from . import patch
+from .authors import Author, author_of
 from .markdown import markdown, plain_text
 
 __all__ = ["Document", "Face", "rendered"]
@@ -88,8 +89,8 @@ class Document(Protocol):
         """Whether this request may edit it."""
         ...
 
-    async def merge(self, update: bytes) -> None:
-        """Take in an update; returns when it is on disk."""
+    async def merge(self, update: bytes, by: Author) -> None:
+        """Take in an update of somebody's; returns when it is on disk."""
         ...
 
 
@@ -189,7 +190,7 @@ class Face:
             raise Refused(413, f"An edit has at most {document.room.limits.message} bytes here")
         try:
             if request.method == "POST":
-                await document.merge(_posted(request))
+                await document.merge(_posted(request), author_of(request))
             else:
                 await self._patch(document, request)
         except ProtocolError as error:
@@ -213,7 +214,7 @@ class Face:
                 client, clock = self._author(state.vector)
                 edit = await _aside(len(update), _edited, update, operations, client, clock)
                 if document.lineage == state.lineage and (not depends or _State.of(document) == state):
-                    return await document.merge(edit)
+                    return await document.merge(edit, author_of(request))
         raise Refused(409, "Others edit this document all the time: try again")
 
     def _author(self, vector: bytes) -> tuple[int, int]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pycrdt import Doc
 
 from ..connection import Connection
-from ..errors import CloseCode, ProtocolError
+from ..errors import CloseCode, ProtocolError, Refused
 from ..http import Request, Response
 from ..limits import MIB, Limits
 from ..party import MaybeAwaitable, Party, settled
@@ -24,10 +24,14 @@ from ..protocols.awareness import Awareness
 from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
+from . import versions_http
+from .authors import Author
+from .history import History
 from .http import Face
 from .log import Log
 from .peers import Peers
 from .saving import Saver
+from .versions import Version, Versioning
 
 __all__ = ["DocumentParty"]
 
@@ -51,6 +55,8 @@ class DocumentParty(Party):
     """
 
     limits = Limits(message=32 * MIB, buffer=48 * MIB, value=None, doze=60.0)
+    versioning: ClassVar[Versioning | None] = Versioning()
+    """When versions are kept and how many; ``None`` keeps no history at all, and nothing of who edited."""
 
     def __init__(self, room: Room) -> None:
         super().__init__(room)
@@ -60,6 +66,8 @@ class DocumentParty(Party):
         self._last_write: Write | None = None
         self._saver = Saver(room, weakly(self.on_save)) if type(self).on_save is not DocumentParty.on_save else None
         self._rebuilding: asyncio.Task[None] | None = None
+        rules = self.versioning
+        self._history = None if rules is None else History(room, rules, self.awareness, weakly(self._merge_own))
         self._face = Face()
 
     @property
@@ -132,13 +140,14 @@ class DocumentParty(Party):
         """Send text to all clients as y-partyserver's ``custom-message``."""
         self.room.broadcast(chunks.custom(message), without)
 
-    async def merge(self, update: bytes) -> None:
+    async def merge(self, update: bytes, by: Connection | Author | None = None) -> None:
         """Take an update from elsewhere into the document, live for all; returns when it is on disk.
 
-        Raises ``ProtocolError`` where it cannot be applied, and ``StoreError``.
+        ``by`` is whose edit it is in the history. Raises ``ProtocolError`` where it cannot be applied, and
+        ``StoreError``.
         """
         await self._whole()
-        self._merge(update, "this server")
+        self._merge(update, by or "this server")
         if self._last_write is not None:
             await self._last_write
 
@@ -159,16 +168,63 @@ class DocumentParty(Party):
             raise ProtocolError(error.reason, error.code) from None
         if replica.pending or (snapshot := replica.compact()) is None:
             raise ProtocolError("this update is not a whole document: it builds on others", CloseCode.POLICY_VIOLATION)
-        before, now = map(guard.state_vector, (self._replica.state_vector(), replica.state_vector()))
-        self._last_write = self._log.replace(snapshot, before, now)
-        self._install(replica)
+        if self._history is None:
+            self._put(replica, snapshot)
+        else:
+            async with self._history.replaced():
+                self._put(replica, snapshot)
         for connection, peer in self._peers:
             if peer.lineage is None:
                 connection.close(CloseCode.GONE, REPLACED)
         self._peers.lineage_is_now(self._log.lineage)
         if self._saver is not None:
             self._saver.changed()
-        await self._last_write
+        if self._last_write is not None:
+            await self._last_write
+
+    def _put(self, replica: Replica, snapshot: bytes) -> None:
+        before, now = map(guard.state_vector, (self._replica.state_vector(), replica.state_vector()))
+        self._last_write = self._log.replace(snapshot, before, now)
+        self._install(replica)
+
+    # -- history -----------------------------------------------------------------------------------------------------
+
+    @property
+    def history(self) -> History:
+        """Versions, who changed what, and undo; raises ``Refused`` (404) where ``versioning`` is ``None``."""
+        if self._history is None:
+            raise Refused(404, "this document keeps no history")
+        return self._history
+
+    async def save_version(self, name: str, author: Connection | Author | None = None) -> Version:
+        """Keep the document as it is under a name, until somebody deletes it.
+
+        Raises ``ValueError`` for what is no name, and ``LimitError`` where there are too many.
+        """
+        return await self.history.save(name, self.history.author(author))
+
+    async def restore_version(self, id: int, author: Connection | Author | None = None) -> Version:
+        """Make the document what it was, as one edit that all receive; what it was just now is kept and returned.
+
+        What is the same in both is not touched, so edits that others make meanwhile merge. Raises ``Refused`` (404).
+        """
+        await self._whole()
+        return await self.history.restore(id, self.history.author(author))
+
+    async def undo(self, who: Connection | str) -> bool:
+        """Take back what somebody did last (``"user:ada"``), whatever others have done since; whether there was any.
+
+        Raises ``Refused`` (409) where too much has happened since.
+        """
+        await self._whole()
+        author = self.history.author(who)
+        return await self.history.undo(author.who, author)
+
+    async def redo(self, who: Connection | str) -> bool:
+        """Bring back what was undone of somebody last, unless they have edited since; whether there was any."""
+        await self._whole()
+        author = self.history.author(who)
+        return await self.history.redo(author.who, author)
 
     # -- hooks -------------------------------------------------------------------------------------------------------
 
@@ -191,6 +247,8 @@ class DocumentParty(Party):
         replica.awareness = self.awareness
         replica.on_edit(weakly(self._edited_here))  # no circle: a document that hibernates is free at once
         self._replica = replica
+        if self._history is not None:
+            self._history.opened(replica)
 
     def on_connect(self, connection: Connection) -> MaybeAwaitable[None]:
         """Ask the newcomer for what we lack, and tell who is here."""
@@ -231,6 +289,8 @@ class DocumentParty(Party):
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
         """Tell the others who left."""
+        if self._history is not None:
+            self._history.leaving(connection)
         self._peers.remove(connection)
         if not self.room.connections():
             self._compact(quiet=True)
@@ -240,6 +300,8 @@ class DocumentParty(Party):
         self._compact(quiet=True)
         if self._saver is not None:
             await self._saver.finish()
+        if self._history is not None:
+            await self._history.finish()
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells who is there; ``.../doc`` and the like are the document (``documents.http`` has the table)."""
@@ -247,6 +309,8 @@ class DocumentParty(Party):
             return self._once_whole(self.on_request, request)
         if self._face.answers(request):
             return self._face.answer(self, request)
+        if versions_http.answers(request):
+            return versions_http.answer(self, request)
         if request.subpath:
             return Response("Not found\n", 404)
         if request.method not in ("GET", "HEAD"):
@@ -332,8 +396,12 @@ class DocumentParty(Party):
         if changed:
             if not self._log.lineage and isinstance(sender, Connection):
                 self._begin(self._peers[sender].lineage or "")
-            self._accepted(update)
+            self._accepted(update, sender)
             self._compact(quiet=False)
+
+    def _merge_own(self, update: bytes) -> None:
+        """History goes back. It knows by whom."""
+        self._merge(update, self._history)
 
     async def _rebuild(self) -> None:
         try:
@@ -357,12 +425,15 @@ class DocumentParty(Party):
         """Server code has edited the document. Called inside its transaction: the document may not be touched."""
         self._accepted(update)
 
-    def _accepted(self, update: bytes) -> None:
+    def _accepted(self, update: bytes, sender: object = None) -> None:
         """Keep an update that is in the document now, and pass it on."""
         if not self._log.lineage:
             self._begin()
         self._last_write = self._log.append(update)
         self.room.broadcast(yjs.update(update))
+        history = self._history
+        if history is not None and sender is not history:
+            history.edited(sender, update)
         if self._saver is not None:
             self._saver.changed()
 

@@ -10,7 +10,6 @@ The work is done on a *woven* state: the document as it is now, and with the con
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from .lib0 import Encoder, varuint
 from .plain import plain
 from .ranges import Ticks, encode, holds, pieces
 from .shared import Chain, Item, Shared, utf16_units
-from .structs import ANY, BINARY, DELETED, DOCUMENT, EMBED, FORMAT, STRING, TYPE, Id
+from .structs import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, Id, write_content
 
 __all__ = ["Copy", "Piece", "Reverted", "pieces_of", "revert"]
 
@@ -78,8 +77,8 @@ def revert(
     return Reverted(writer.update(remove), writer.copies)
 
 
-def pieces_of(item: Item, ticks: Ticks) -> Iterator[Piece]:
-    """An item cut into what is among ``ticks`` and what is not."""
+def pieces_of(item: Item | Piece, ticks: Ticks) -> Iterator[Piece]:
+    """An item, or a piece of one, cut into what is among ``ticks`` and what is not."""
     clock, end = item.clock, item.clock + item.length
     parts = pieces(ticks, item.client, clock, end)
     if len(parts) == 1:
@@ -223,26 +222,9 @@ def _kind(piece: Piece) -> int:
 
 
 def _encoded(kind: int, content: Any) -> bytes:
-    """A content as an item carries it (``yjs/src/structs/Content*.js``)."""
-    encoder = Encoder()
-    if kind == STRING:
-        encoder.string(content)
-    elif kind == ANY:
-        encoder.varuint(len(content))
-        for value in content:
-            encoder.any(value)
-    elif kind == BINARY:
-        encoder.buffer(content)
-    elif kind == EMBED:
-        encoder.string(json.dumps(plain(content), separators=(",", ":")))
+    """A content as an item carries it; JSON that Python read may hold what JSON cannot say."""
+    if kind == EMBED:
+        content = plain(content)
     elif kind == FORMAT:
-        encoder.string(content.key).string(json.dumps(plain(content.value), separators=(",", ":")))
-    elif kind == TYPE:
-        encoder.data.append(content.number)
-        if content.number == 3:
-            encoder.string(content.name)
-    elif kind == DOCUMENT:
-        encoder.string(content.guid).any(content.options)
-    else:
-        raise ValueError(f"an item of kind {kind} has nothing to be copied")
-    return bytes(encoder)
+        content = content._replace(value=plain(content.value))
+    return write_content(kind, content)

@@ -179,6 +179,8 @@ def write_content(kind: int, content: Any) -> bytes:
             out.varuint(len(content))
             for value in content:
                 out.any(value)
+        case 9:
+            out.string(content.guid).any(content.options)
         case _:
             raise ValueError(f"no item of kind {kind} is ever written anew")
     return bytes(out)

@@ -136,13 +136,20 @@ def _line(spans: list[Span], attributes: Mapping[str, Any], count: dict[int, int
 
 
 def _heading(level: Any, text: str) -> str:
-    level = level if isinstance(level, int) else 1
-    return f"{'#' * min(max(level, 1), 6)} {text}"
+    return f"{'#' * min(max(_whole(level), 1), 6)} {text}"
+
+
+def _whole(value: Any) -> int:
+    """A number that an editor wrote, in whatever form; 0 for none."""
+    try:
+        return int(value)
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def _item(attributes: Mapping[str, Any], text: str, count: dict[int, int]) -> str:
-    kind, indent = attributes.get("list"), attributes.get("indent")
-    level = min(max(indent, 0), 20) if isinstance(indent, int) else 0
+    kind = attributes.get("list")
+    level = min(max(_whole(attributes.get("indent")), 0), 20)
     for deeper in [one for one in count if one > level]:
         del count[deeper]
     mark = {"checked": "- [x]", "unchecked": "- [ ]"}.get(str(kind), "-")
@@ -216,7 +223,7 @@ def _list(element: Shared, ordered: bool, depth: int) -> str:
             mark += "[x] " if entries["checked"] in (True, "true") else "[ ] "
         width = " " * (len(f"{number}. ") if ordered else 2)
         blocks = "\n\n".join(_blocks(item, depth + 1))
-        items.append(mark + blocks.replace("\n", "\n" + width))
+        items.append(mark + re.sub(r"\n(?=.)", "\n" + width, blocks))
     return "\n".join(items)
 
 
@@ -228,7 +235,7 @@ def _word(value: Any) -> str:
 
 
 def _inline(spans: list[Span]) -> str:
-    line = "".join(_marked(span) for span in spans)
+    line = "".join(_marked(span) for span in spans).strip()  # spaces would mean code in front, a line break behind
     return _NUMBERED.sub(lambda found: f"{found[1]}{found[2][:-1]}\\{found[2][-1]}", line)
 
 

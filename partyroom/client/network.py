@@ -65,7 +65,7 @@ class Network:
                 URL(target.url, encoded=True),  # encoded by us, and not to be "normalised"
                 headers=target.headers,
                 protocols=target.protocols,
-                max_msg_size=target.max_message,
+                max_msg_size=target.max_message + 1,  # aiohttp refuses what is as large
                 autoclose=False,  # the peer's close code is echoed by AiohttpWire
                 timeout=ClientWSTimeout(ws_close=None),  # the caller has a deadline
                 **self._options,
@@ -102,7 +102,7 @@ class Network:
 
 def _failure(error: Exception, url: str) -> HandshakeRefused | Unreachable:
     """What a failed handshake means, in our own words."""
-    if not isinstance(error, aiohttp.ClientResponseError):
+    if not isinstance(error, (aiohttp.WSServerHandshakeError, aiohttp.ClientHttpProxyError)):  # no answer, or no HTTP
         return Unreachable(f"no connection to {public(url)}: {_describe(error)}")
     status = error.status
     said = f"{public(url)} answered {status} {_phrase(status)}"

@@ -11,11 +11,9 @@ import pytest
 
 @pytest.fixture(autouse=True)
 async def nothing_is_left() -> AsyncIterator[None]:
-    """No task and no thread outlives a client."""
+    """No task and no thread of ours outlives a client."""
     before = asyncio.all_tasks()
-    threads = set(threading.enumerate())
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     assert not left, left
-    started = {t for t in set(threading.enumerate()) - threads if not t.name.startswith("asyncio_")}  # an executor's
-    assert not started, started
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("partyroom")]

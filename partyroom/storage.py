@@ -25,6 +25,7 @@ from .errors import Fenced, LimitError, SqlError, StoreClosed, StoreError
 from .http import Address
 from .limits import DEFAULTS, Limits
 from .stores.base import KEEP, Batch, Keep, Range, Store
+from .stores.inflight import InFlight, InFlightStore
 from .stores.sql import Database, SqlStore
 
 __all__ = ["Storage", "Transaction", "Write", "decode", "encode"]
@@ -247,6 +248,11 @@ class Storage:
     def dirty(self) -> bool:
         """Whether some writes are not on disk yet."""
         return bool(self._waiting) or bool(self._writing)
+
+    @property
+    def in_flight(self) -> InFlight | None:
+        """Where to note what may kill the process, once the store is open; ``None`` where there is no such place."""
+        return self._store.in_flight if isinstance(self._store, InFlightStore) else None
 
     def database(self) -> Database:
         """The room's SQL database, of the same store: what ``room.sql`` opens. Raises ``SqlError``, ``StoreError``."""

@@ -5,6 +5,7 @@
 ``document/update/<n>``     an update as it was accepted, ``n`` in 12 digits
 ``document/lineage``        the id of this history: random, made with its first update
 ``document/retired``        what replaced histories had written, as a state vector
+``document/careful``        until when updates are tried first (``caution``)
 ==========================  =========================================================
 
 An update is written once and never changed. Compaction replaces the snapshot and deletes the updates that are in it in
@@ -13,7 +14,7 @@ one batch, so a crash leaves either the old or the new. The store keeps a checks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from secrets import token_urlsafe
 
@@ -27,6 +28,7 @@ SNAPSHOT = "document/snapshot"
 UPDATE = "document/update/"
 LINEAGE = "document/lineage"
 RETIRED = "document/retired"
+CAREFUL = "document/careful"
 
 MANY = 500
 """Updates after which a snapshot may be worth its while with people editing..."""
@@ -46,6 +48,8 @@ class Log:
         """Which history this is; empty while nothing is stored."""
         self.retired: Mapping[int, int] = {}
         """How far each client's part of replaced histories is in this one: what goes beyond is theirs."""
+        self.careful_until = 0.0
+        """Until when updates are to be tried before they are applied, in seconds since the epoch."""
         self._storage = storage
         self._next = 0
         self._first = 0
@@ -58,10 +62,11 @@ class Log:
 
     async def load(self) -> tuple[bytes | None, list[bytes]]:
         """The snapshot, if there is one, and the updates since, to be applied in order."""
-        single = await self._storage.get([SNAPSHOT, LINEAGE, RETIRED])
+        single = await self._storage.get([SNAPSHOT, LINEAGE, RETIRED, CAREFUL])
         updates: dict[str, bytes] = await self._storage.list(UPDATE)
         snapshot: bytes | None = single.get(SNAPSHOT)
         self.lineage = single.get(LINEAGE, "")
+        self.careful_until = single.get(CAREFUL, 0.0)
         if RETIRED in single:
             self.retired = guard.state_vector(single[RETIRED])
         if updates:
@@ -72,6 +77,16 @@ class Log:
         if not self.lineage and (snapshot is not None or updates):
             self.begin()  # written by a version that knew no lineage
         return snapshot, list(updates.values())
+
+    async def drop(self, updates: Collection[bytes]) -> None:
+        """Take updates out again, which have gone to quarantine."""
+        stored = await self._storage.list(UPDATE)
+        self._storage.delete([key for key, update in stored.items() if update in updates])
+
+    def be_careful(self, until: float) -> None:
+        """Keep ``careful_until``."""
+        self.careful_until = until
+        self._storage.put(CAREFUL, until)
 
     def begin(self, lineage: str = "") -> None:
         """Give the history an id, a random one unless its writer has one: to be called before its first update."""

@@ -19,7 +19,7 @@ from ..protocols.awareness import Awareness, Change
 from ..room import Room
 from ..storage import Write
 
-__all__ = ["Peer", "Peers"]
+__all__ = ["Peer", "Peers", "identity"]
 
 MEMORY: Final = "document/peers"
 LONGEST_LINEAGE: Final = 64
@@ -82,7 +82,7 @@ class Peers:
 
     def present(self, connection: Connection, update: bytes) -> None:
         """Take in an awareness update and pass on what of it counts; raises ``ProtocolError``."""
-        self._tell(self.awareness.apply(connection, update, _identity(connection.request)))
+        self._tell(self.awareness.apply(connection, update, identity(connection.request)))
 
     def _tell(self, change: Change | None) -> None:
         if change is not None:
@@ -181,7 +181,7 @@ class Peers:
         peer.answered, peer.held = False, None
 
 
-def _identity(request: Request) -> Any:
+def identity(request: Request) -> Any:
     """What stays the same when a client comes again: its user, by name where a token names it; or the id it chose."""
     user = request.user.get("sub") if isinstance(request.user, Mapping) else request.user
     return user or request.query.get("_pk")

@@ -27,6 +27,7 @@ from ..http import Address
 from . import rows
 from .base import Batch, Range
 from .files import FileLock, beside, set_aside
+from .inflight import InFlight
 from .keys import EVERYTHING, check_fence, check_text, checked
 from .sqlite_file import connect, damage, explained, explaining, identity, prepare, take_lock
 from .sqlite_rooms import Databases, RoomDatabase
@@ -77,9 +78,10 @@ class SQLiteStore:
         self._queue: list[_Waiting] = []
         self._draining = False
         self._closed = False
-        self._open_lock = Lock()  # guards the three below
+        self._open_lock = Lock()  # guards the four below
         self._file_lock: FileLock | None = None
         self._identity: tuple[int, int] | None = None
+        self._in_flight: InFlight | None = None
         self._writer: sqlite3.Connection | None = None  # the writer thread's alone once opened
         self._readers: list[sqlite3.Connection] = []  # those not in use
 
@@ -138,6 +140,11 @@ class SQLiteStore:
         with self._queue_lock:
             self._closed = True
         await asyncio.to_thread(self._release)
+
+    @property
+    def in_flight(self) -> InFlight | None:
+        """What rooms do that may kill the process, noted in ``NAME.in-flight``: see ``stores.inflight``."""
+        return self._in_flight
 
     # Writing: on the caller's thread up to the queue, on the writer thread from there.
 
@@ -243,11 +250,19 @@ class SQLiteStore:
                 self._writer = connect(self.path, create=True)
                 prepare(self._writer)
                 self._identity = identity(self.path)
+            self._in_flight = self._open_in_flight()
         except BaseException:
             self._drop_writer()
             lock.release()
             raise
         self._file_lock = lock
+
+    def _open_in_flight(self) -> InFlight | None:
+        try:
+            return InFlight(beside(self.path, ".in-flight"))
+        except OSError as error:
+            logger.warning("a crash will not be traced to what caused it: %s", error)
+            return None
 
     def _set_aside_if_damaged(self) -> None:
         reason = damage(self.path, self._check_up_to)
@@ -267,6 +282,8 @@ class SQLiteStore:
             while self._readers:
                 self._readers.pop().close()
             self._drop_writer()
+            if self._in_flight is not None:
+                self._in_flight.close()
             if self._file_lock is not None:
                 self._file_lock.release()
 

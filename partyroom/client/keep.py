@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from os import PathLike
 from typing import ClassVar, Final, NamedTuple, TypeAlias
 from weakref import WeakKeyDictionary
@@ -25,7 +26,7 @@ from ..errors import Fenced, StoreClosed, StoreError
 from ..http import Address
 from ..stores.base import Batch, Range, Store
 from ..stores.sqlite import SQLiteStore
-from .waiting import Changes, sleep
+from .waiting import Changes, deadline
 
 __all__ = ["Keep", "Keepable", "Kept"]
 
@@ -67,8 +68,9 @@ class Keep:
         self._waiting: dict[str, bytes | None] = {}
         self._writer: asyncio.Task[None] | None = None
         self._changed = Changes()
+        self._asked = self._written = 0
         self._lost: StoreError | None = None
-        self._opened = False
+        self._opened = self._ending = False
         self._first = self._next = 0
         self._snapshot_bytes = self._update_bytes = 0
 
@@ -134,22 +136,20 @@ class Keep:
 
     async def flush(self) -> None:
         """Wait until all so far is on disk. Raises ``StoreError`` where nothing will be any more."""
-        await self._changed.until(lambda: self._lost or self._writer is None)
+        wanted = self._asked
+        await self._changed.until(lambda: self._lost or self._written >= wanted)
         if self._lost is not None:
             raise self._lost
 
     async def close(self) -> None:
         """Write what waits and let go of the store; what cannot be written now is lost, with a word in the log."""
+        self._ending = True
+        self._changed()
         if self._writer is not None:
-            self._writer.cancel()  # from its pause; or from waiting for a batch, which the store has all the same
             await asyncio.wait([self._writer])
-            try:
-                if self._waiting:
-                    await self._store.apply(self._address, self._batch())
-            except StoreError as error:
-                log.error("what was last written to %s is not kept: %s", self._address, error)
         if self._opened:
-            self._in_use.get(self._store, set()).discard(self._address)
+            self._in_use[self._store].discard(self._address)
+            self._opened = False
         if self._own:
             await self._store.close()
 
@@ -159,6 +159,7 @@ class Keep:
         if self._lost is not None:
             return
         self._waiting.update(rows)
+        self._asked += 1
         if self._writer is None:
             self._writer = asyncio.get_running_loop().create_task(self._drain(), name=f"keeping {self._address}")
 
@@ -175,22 +176,32 @@ class Keep:
         try:
             while self._waiting:
                 batch, waiting, clear = self._batch(), self._waiting, self._clear
-                self._waiting, self._clear = {}, False
+                self._waiting, self._clear, asked = {}, False, self._asked
                 try:
                     await self._store.apply(self._address, batch)
-                    pause = FIRST_PAUSE
+                    self._written, pause = asked, FIRST_PAUSE
+                    self._changed()
                 except (StoreClosed, Fenced) as error:
                     self._lost = error
                     log.error("%s is not kept any more: %s", self._address, error)
                     return
                 except StoreError as error:
+                    if self._ending:
+                        self._lost = error
+                        log.error("what was last edited of %s is not kept: %s", self._address, error)
+                        return
                     self._again(waiting, clear)
                     log.warning("%s cannot be kept now, trying again: %s", self._address, error)
-                    await sleep(self._clock, pause)
+                    await self._rest(pause)
                     pause = min(2 * pause, LONGEST_PAUSE)
         finally:
             self._writer = None
             self._changed()
+
+    async def _rest(self, pause: float) -> None:
+        with suppress(TimeoutError):
+            async with deadline(self._clock, pause):
+                await self._changed.until(lambda: self._ending)
 
     def _again(self, waiting: dict[str, bytes | None], clear: bool) -> None:
         """Put back what was not written, before what has come since."""

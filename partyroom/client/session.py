@@ -114,32 +114,31 @@ class Session:
         if self.started:
             return
         self.started = True
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         try:
-            await self._load()
+            if self.keep is not None:
+                await self._load(self.keep)
         except BaseException:
-            self.started, self._loop = False, None
+            self.started = False
             raise
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         self.socket.start()
         self._renew()
 
-    async def _load(self) -> None:
-        if self.keep is None:
-            self._accepted.clear()
-            return
+    async def _load(self, keep: Keep) -> None:
+        """What was edited before, or is while the file is read, is kept as a whole afterwards."""
         try:
-            kept = await self.keep.open()
+            kept = await keep.open()
             with self.lock, engine():
                 if self.sync.edits:
-                    self.keep.append(self.sync.replica.snapshot())
-                self._accepted.clear()
+                    keep.append(self.sync.replica.snapshot())
                 self.sync.lineage = kept.lineage
                 if kept.snapshot or kept.updates:
                     self.sync.load(kept.updates, kept.snapshot)
-                    self.on_change()
         except BaseException:
-            await self.keep.close()
+            await keep.close()
             raise
+        if self.sync.edits:
+            self.on_change()
 
     async def kept(self) -> None:
         """Wait until everything so far is in the file. Raises ``StoreError``, or ``ValueError`` where there is none."""

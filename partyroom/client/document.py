@@ -4,18 +4,18 @@
 
     async with DocumentClient("localhost:1999", party="notes", room="today", user={"name": "Ada"}) as notes:
         await notes.synced()
-        notes.doc.get("body", type=Text).insert(0, "typed in Python ")
+        notes.text("body").insert(0, "typed in Python ")
         await notes.saved()                               # stored on the server, not merely sent
 
-Edit whenever you like, in any way pycrdt has: edits are merged with those of the others, those made offline when there
-is a connection again. Four things to know:
+Edit whenever you like, as Python values (``map``, ``array``, ``text``) or in any way pycrdt has: edits are merged with
+those of the others, those made offline when there is a connection again. Four things to know:
 
 - Take ``notes.doc``, and shared types from it, when you need them. The document becomes another object where an edit
   cuts an emoji in half (which pycrdt's engine cannot do), where the engine breaks, and where the server's document is
   replaced: ``on_replace`` tells. Edits of an old object go nowhere.
 - Keep no transaction open across an ``await``.
 - pycrdt can loop for ever in reading an ``Array``, a ``Map`` or XML in which somebody has put a text with an emoji into
-  an array. Of documents that strangers write, read ``Text``, or read with ``Values``, which does not use the engine.
+  an array. Of documents that strangers write, read ``Text``, or read as Python values, which does not use the engine.
 - Other servers: ``prefix="", party=""`` for those that have their documents right below the host, as y-websocket's do,
   and ``dialect="hocuspocus"`` for Hocuspocus', with the document's name as ``room``.
 """
@@ -25,6 +25,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self, TypeAlias, Unpack
 
@@ -40,6 +41,7 @@ from .session import DocumentStatus, Session
 from .socket import Fresh, PartySocket, fresh
 from .undo import SharedType, Undo
 from .url import Scalar
+from .values import SharedArray, SharedMap, SharedText, Values
 from .waiting import deadline
 
 __all__ = ["DocumentClient", "DocumentStatus", "NotSaved", "Token"]
@@ -156,6 +158,27 @@ class DocumentClient:
     def lineage(self) -> str:
         """The id of the document's history, as our servers have it; empty where that is not known."""
         return self._sync.lineage
+
+    def map(self, name: str) -> SharedMap:
+        """The document's map of this name, as a Python ``dict`` that others edit as well."""
+        return self.values.map(name)
+
+    def array(self, name: str) -> SharedArray:
+        """The document's array of this name, as a Python ``list`` that others edit as well."""
+        return self.values.array(name)
+
+    def text(self, name: str) -> SharedText:
+        """The document's text of this name, which reads like a Python ``str`` and is edited in place."""
+        return self.values.text(name)
+
+    def batch(self) -> AbstractContextManager[None]:
+        """``with notes.batch():`` makes one edit of several: see ``Values.batch``."""
+        return self.values.batch()
+
+    @cached_property
+    def values(self) -> Values:
+        """What ``map``, ``array`` and ``text`` come from."""
+        return Values(self)
 
     def undo(self, *types: SharedType, pause: float = 0.5, origins: Iterable[Hashable] = ()) -> Undo:
         """Undo and redo of this client's own edits of ``types``, from now on; see ``Undo``.

@@ -37,9 +37,7 @@ class Source(Protocol):
 
     @property
     def doc(self) -> Doc[Any]:
-        """The document as it is now. It may be another object later, for ``protocols.replica`` builds it anew: then
-        the source posts ``Live.tell``, since no observer hears of that.
-        """
+        """The document as it is now. It may be another object later, for ``protocols.replica`` builds it anew."""
 
     @property
     def applying(self) -> bool:
@@ -54,6 +52,9 @@ class Source(Protocol):
 
     def post(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` soon, outside of transactions, where the user wants callbacks; never raises."""
+
+    def on_replace(self, callback: Callable[[Doc[Any]], object]) -> Callable[[], None]:
+        """Call ``callback(old)`` whenever ``doc`` is another object, of which no observer hears."""
 
 
 class _Watcher(NamedTuple):
@@ -77,9 +78,10 @@ class Live:
         self._watchers: dict[int, _Watcher] = {}
         self._numbers = 0
         self._untold: list[tuple[int, Change]] = []
-        self._posted = False
+        self._unhear = source.on_replace(_weakly(self._post))
 
     def __del__(self) -> None:
+        self._unhear()
         self._unobserve()
 
     @property
@@ -163,7 +165,6 @@ class Live:
     def tell(self) -> None:
         """Call the callbacks with what they have not heard yet."""
         with self._source.lock:
-            self._posted = False
             self.mirror()
             untold, self._untold = self._untold, []
         for number, change in untold:
@@ -174,9 +175,9 @@ class Live:
                 except Exception:
                     log.exception("a callback for a change failed")
 
-    def _post(self) -> None:
-        if self._watchers and not self._posted:
-            self._posted = True
+    def _post(self, cause: object = None) -> None:
+        """Have the callbacks called: more than once does no harm, and a source may drop it while it has no loop."""
+        if self._watchers:
             self._source.post(self.tell)
 
     # -- in step with the document -----------------------------------------------------------------------------------
@@ -236,12 +237,12 @@ def _no_panic(what: str) -> Iterator[None]:
         raise ReplicaBroken(f"{what}: {error}") from None
 
 
-def _weakly(observe: Callable[[TransactionEvent], None]) -> Callable[[TransactionEvent], None]:
-    """An observer that does not keep its object alive: the engine holds it where no garbage collector looks."""
-    method = WeakMethod(observe)
+def _weakly(method: Callable[[Any], None]) -> Callable[[Any], None]:
+    """A callback that does not keep its object alive: the engine holds it where no garbage collector looks."""
+    weak = WeakMethod(method)
 
-    def observer(event: TransactionEvent) -> None:
-        if (alive := method()) is not None:
+    def callback(event: Any) -> None:
+        if (alive := weak()) is not None:
             alive(event)
 
-    return observer
+    return callback

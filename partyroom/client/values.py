@@ -62,10 +62,7 @@ class Values:
         return self._live.batch()
 
     def tell(self) -> None:
-        """Call the ``on_change`` callbacks with what they have not heard yet.
-
-        This is what ``post`` is given after an edit. The source posts it itself where ``doc`` is another object.
-        """
+        """Call the ``on_change`` callbacks with what they have not heard yet: what the source's ``post`` is given."""
         self._live.tell()
 
     def _root(self, name: str, kind: int) -> Root:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pycrdt import Doc
 
+from partyroom.client.callbacks import Callbacks
 from partyroom.client.values import Values
 from partyroom.protocols.replica import Replica
 
@@ -23,6 +24,7 @@ class Room:
         self.lock = threading.RLock()
         self.posted: list[Callable[[], None]] = []
         self.sent: list[bytes] = []
+        self._on_replace = Callbacks[[Doc[Any]]]("on_replace")
         self.values = Values(self)
         self.map, self.text, self.array = self.values.map, self.values.text, self.values.array
         self.batch = self.values.batch
@@ -40,6 +42,9 @@ class Room:
     def post(self, callback: Callable[[], None]) -> None:
         self.posted.append(callback)
 
+    def on_replace(self, callback: Callable[[Doc[Any]], object]) -> Callable[[], None]:
+        return self._on_replace.add(callback)
+
     def settle(self) -> None:
         """Call what was posted, and what that posts."""
         while self.posted:
@@ -55,7 +60,7 @@ class Room:
             finally:
                 self.applying = False
             if self.doc is not before:
-                self.post(self.values.tell)
+                self._on_replace(before)
 
     def sync(self, *others: Room) -> None:
         """Make all of them the same."""

@@ -17,10 +17,11 @@ from .editing import DOCUMENTS
 from .idle import Cold, Memory, cold, memory
 from .load import QUICK, Size
 from .relays import RELAYS
-from .report import as_json, show_cold, show_comparisons, show_memory
+from .report import as_json, show_at_scale, show_cold, show_comparisons, show_memory
+from .rooms import AtScale, measured
 
 SCENARIOS = {scenario.name: scenario for scenario in (*RELAYS, *DOCUMENTS)}
-NAMES = (*SCENARIOS, "cold", "memory")
+NAMES = (*SCENARIOS, "cold", "memory", "rooms")
 
 
 async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any]:
@@ -29,6 +30,7 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
     comparisons = []
     colds: list[Cold] = []
     memories: list[Memory] = []
+    rooms: AtScale | None = None
     with console.status("") as status:
         for name in names:
             status.update(f"{name}, {perf_counter() - started:.0f} s so far")
@@ -36,6 +38,8 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
                 colds = await cold(size)
             elif name == "memory":
                 memories = await memory(size)
+            elif name == "rooms":
+                rooms = await measured(size.rooms)
             else:
                 comparisons.append(await compare(SCENARIOS[name], size))
     show_comparisons(console, comparisons)
@@ -43,11 +47,13 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
         show_cold(console, colds)
     if memories:
         show_memory(console, memories)
+    if rooms is not None:
+        show_at_scale(console, rooms)
     console.print(
         f"{perf_counter() - started:.0f} s, {os.cpu_count()} processors, load average {busy:.1f} before the start: "
         "what else runs here makes every figure worse, and the ratios less certain"
     )
-    return {"load_before": busy, "processors": os.cpu_count()} | as_json(comparisons, colds, memories)
+    return {"load_before": busy, "processors": os.cpu_count()} | as_json(comparisons, colds, memories, rooms)
 
 
 def main(

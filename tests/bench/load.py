@@ -33,9 +33,11 @@ class Size:
     """Rooms asked for in the cold start measurement."""
     idle: int = 2_000
     """Connections, and rooms, in the memory measurement."""
+    rooms: int = 10_000
+    """Rooms that are made, evicted and revived."""
 
 
-QUICK = Size(rounds=2, seconds=0.6, bursts=3, edits=60, cold=100, idle=500)
+QUICK = Size(rounds=2, seconds=0.6, bursts=3, edits=60, cold=100, idle=500, rooms=500)
 
 
 @dataclass

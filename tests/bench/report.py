@@ -10,8 +10,9 @@ from rich.table import Table
 
 from .compare import Comparison, Side
 from .idle import COLD_TARGET, Cold, Memory
+from .rooms import MEMORY_TARGET, REVIVAL_TARGET, AtScale
 
-__all__ = ["as_json", "show_cold", "show_comparisons", "show_memory"]
+__all__ = ["as_json", "show_at_scale", "show_cold", "show_comparisons", "show_memory"]
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -86,7 +87,25 @@ def show_memory(console: Console, memories: list[Memory]) -> None:
             console.print(f"memory of {each.server}: not measured: {each.failed}", markup=False)
 
 
-def as_json(comparisons: list[Comparison], colds: list[Cold], memories: list[Memory]) -> dict[str, Any]:
+def show_at_scale(console: Console, rooms: AtScale) -> None:
+    """Rooms on demand: what one more costs, and how soon one answers that is on disk."""
+    table = _table(f"{rooms.count:,} rooms on demand, made, evicted and revived while others talk", "", "target", "")
+    p50, p99, target = rooms.revived_at(0.5), rooms.revived_at(0.99), MEMORY_TARGET / 1024
+    each = rooms.bytes_each / 1024
+    table.add_row("memory of one more idle room (KiB)", number(each, 1), number(target, 0), met(each, target))
+    table.add_row(
+        "first answer of one on disk, p99 (ms)", number(p99), number(REVIVAL_TARGET, 0), met(p99, REVIVAL_TARGET)
+    )
+    table.add_row("first answer of one on disk, p50 (ms)", number(p50), "", "")
+    table.add_row("all made, each with its first write (s)", number(rooms.made, 1), "", "")
+    console.print(table)
+    if rooms.failed:
+        console.print(f"rooms on demand: not measured: {rooms.failed}", markup=False)
+
+
+def as_json(
+    comparisons: list[Comparison], colds: list[Cold], memories: list[Memory], rooms: AtScale | None = None
+) -> dict[str, Any]:
     """Everything that the tables show, every round of it."""
     return {
         "python": platform.python_version(),
@@ -115,6 +134,17 @@ def as_json(comparisons: list[Comparison], colds: list[Cold], memories: list[Mem
             {"server": each.server, "what": each.what, "count": each.count, "bytes": each.each, "failed": each.failed}
             for each in memories
         ],
+        "rooms": None
+        if rooms is None
+        else {
+            "count": rooms.count,
+            "bytes_each": rooms.bytes_each,
+            "target_bytes": MEMORY_TARGET,
+            "made_s": rooms.made,
+            "revived_ms": {"p50": rooms.revived_at(0.5), "p99": rooms.revived_at(0.99)},
+            "target_ms": REVIVAL_TARGET,
+            "failed": rooms.failed,
+        },
     }
 
 

@@ -38,11 +38,11 @@ log = logging.getLogger("partyroom.lobby")
 
 CORS = {
     "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
+    "access-control-allow-methods": "GET, POST, PATCH, HEAD, OPTIONS",
     "access-control-allow-headers": "*",
     "access-control-max-age": "86400",
 }
-"""What ``cors=True`` means, as partyserver has it."""
+"""What ``cors=True`` means, as partyserver has it, and ``PATCH``, which edits documents."""
 
 
 class Admission(NamedTuple):

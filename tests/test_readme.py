@@ -21,6 +21,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from partyroom import Limits, Lobby, Refused
 from partyroom.cli import config
+from partyroom.gateways.aiohttp import lifespan, routes
 from partyroom.protocols import hocuspocus
 from partyroom.testing import ManualClock, fetch, visit
 from tests.interop import table
@@ -125,6 +126,25 @@ async def test_the_private_notes_open_to_tokens(block: Any, monkeypatch: pytest.
             async with visit(lobby, "/parties/notes/today"):
                 pass
         assert (await fetch(lobby, "/parties/notes/today/doc")).status == 401
+
+
+async def test_the_board_answers_what_its_curl_commands_show(block: Any) -> None:
+    console = re.search(r"^<!-- curl.*?^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    assert console is not None
+    lobby = Lobby(block("class Board(DocumentParty)").Board)
+    app = web.Application()
+    app.add_routes(routes(lobby))
+    app.cleanup_ctx.append(lifespan(lobby))
+    async with served(app) as client:
+        for shown in console[1].split("$ curl ")[1:]:
+            command, _, answer = shown.partition("'\n" if "-d '" in shown else "\n")
+            said, _, body = command.partition(" -d '")
+            url = re.search(r"http://127.0.0.1:1999(\S+)", said)
+            assert url is not None
+            method = "PATCH" if "-X PATCH" in said else "GET"
+            headers = dict(re.findall(r"-H '(.*?): (.*?)'", said))
+            async with client.request(method, url[1], headers=headers, data=body.encode()) as response:
+                assert (response.status, (await response.text()).strip()) == (204 if body else 200, answer.strip())
 
 
 async def test_the_docs_give_out_tokens_as_y_sweets_server_does(block: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -259,7 +259,7 @@ class TestCors:
 
     ALL: ClassVar = {
         "access-control-allow-origin": "*",
-        "access-control-allow-methods": "GET, POST, HEAD, OPTIONS",
+        "access-control-allow-methods": "GET, POST, PATCH, HEAD, OPTIONS",
         "access-control-allow-headers": "*",
         "access-control-max-age": "86400",
     }

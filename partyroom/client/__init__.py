@@ -15,27 +15,51 @@ from .fetch import fetch
 from .socket import PartySocket, Status
 
 if TYPE_CHECKING:
+    from .asking import AskFailed, Asking, NobodyAnswered
     from .document import DocumentClient, DocumentStatus, NotSaved
+    from .values import Change, KeyEdit, Position, SharedArray, SharedMap, SharedText, SpanEdit, Values
 
 __all__ = [
+    "AskFailed",
+    "Asking",
     "Backoff",
+    "Change",
     "ConnectionClosed",
     "DocumentClient",
     "DocumentStatus",
     "HandshakeRefused",
+    "KeyEdit",
+    "NobodyAnswered",
     "NotSaved",
     "PartySocket",
     "PartyroomError",
+    "Position",
     "QueueFull",
+    "SharedArray",
+    "SharedMap",
+    "SharedText",
+    "SpanEdit",
     "Status",
     "Unreachable",
+    "Values",
     "fetch",
 ]
 
 _HOME = {
+    "AskFailed": "asking",
+    "Asking": "asking",
+    "Change": "values",
     "DocumentClient": "document",
     "DocumentStatus": "document",
+    "KeyEdit": "values",
+    "NobodyAnswered": "asking",
     "NotSaved": "document",
+    "Position": "values",
+    "SharedArray": "values",
+    "SharedMap": "values",
+    "SharedText": "values",
+    "SpanEdit": "values",
+    "Values": "values",
 }
 
 

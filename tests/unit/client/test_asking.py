@@ -10,11 +10,15 @@ from typing import Any
 
 import pytest
 
+from partyroom import Lobby
+from partyroom.cli.readymade import PARTIES
+from partyroom.client import DocumentClient, PartySocket
 from partyroom.client import asking as module
 from partyroom.client.asking import AskFailed, Asking, NobodyAnswered
 from partyroom.errors import ConnectionClosed
 from partyroom.protocols.asking import MOST_BYTES, Answer, Ask, parse
 from partyroom.testing import ManualClock, settle
+from tests.unit.client.inside import Inside
 
 
 class Relay:
@@ -236,3 +240,26 @@ async def test_an_answer_that_cannot_be_sent_is_logged(caplog: pytest.LogCapture
     assert "an answer could not be sent" in caplog.text
     await ada.close()
     await bob.close()
+
+
+@pytest.mark.parametrize("party", ["main", "relay"])
+async def test_the_ready_made_rooms_carry_it(party: str) -> None:
+    """Sockets in a relay, and documents in ``main``, through rooms of ours."""
+    async with Lobby(PARTIES) as lobby:
+        inside = Inside(lobby, ManualClock())
+
+        def client(name: str) -> Any:
+            options: Any = {"room": "a", "party": party, "clock": inside.clock, "dial": inside, "id": name}
+            return PartySocket("localhost", **options) if party == "relay" else DocumentClient("localhost", **options)
+
+        async with client("ada") as ada, client("bob") as bob, client("eve") as eve:
+            await settle()
+            asks = [Asking(one) for one in (ada, bob, eve)]
+            asks[1].serve("sum", sum)
+            asks[2].serve("fail", lambda _: [][1])
+            assert await asks[0].ask("sum", [1, 2]) == 3
+            assert await asks[2].ask("sum", [4, 5]) == 9
+            with pytest.raises(AskFailed, match="list index out of range"):
+                await asks[1].ask("fail")
+            for one in asks:
+                await one.close()

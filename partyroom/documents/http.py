@@ -304,7 +304,9 @@ def _root(content: Content, name: str | None) -> Shared:
         return content.root(name)
     texts = [root for root in content.roots.values() if root.kind in ("text", "xml")]
     if len(texts) != 1:
-        raise Refused(400, "Name a root: ?root=..." + "".join(f"\n{root.name!a}" for root in texts[:20]))
+        raise Refused(
+            400, "Name a root: ?root=..." + "".join(f"\n{name!a}" for name in sorted(root.name for root in texts)[:20])
+        )
     return texts[0]
 
 

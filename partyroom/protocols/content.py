@@ -74,6 +74,8 @@ def read(update: bytes) -> Content:
             pending = True
         if section is not None:
             section.delete(ranges)
+    for section in sections.values():
+        section.let_go()
     return Content(order.roots, pending)
 
 
@@ -137,6 +139,11 @@ class _Section:
         for start, end in ranges:
             for item in self.items[bisect_left(clocks, start) : bisect_left(clocks, end)]:
                 item.deleted = True
+
+    def let_go(self) -> None:
+        """Forget what was needed to find the order: without circles, the content is freed when nobody needs it."""
+        for item in self.items:
+            item.origin = item.right_origin = item.chain = None
 
 
 def _pieces(struct: Struct, bounds: list[int]) -> Iterator[Any]:

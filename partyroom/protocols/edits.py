@@ -131,8 +131,7 @@ class Editor:
         right = left.right if left is not None else chain.first
         length = len(utf16_units(content)) if kind == STRING else 1
         item = Item(self._client, self._clock, length, kind, content)
-        item.origin, item.right_origin, item.chain = left, right, chain
-        self._structs.append(_struct(item, shared, key))
+        self._structs.append(_struct(item, left, right, shared, key))
         self._clock += length
         chain.insert(item, item, left)
         return item
@@ -143,9 +142,8 @@ class Editor:
             ranges.add(self._deleted, {item.client: [(item.clock, item.clock + item.length)]})
 
 
-def _struct(item: Item, shared: Shared, key: str | None) -> bytes:
-    """An item in the v1 encoding."""
-    left, right = item.origin, item.right_origin
+def _struct(item: Item, left: Item | None, right: Item | None, shared: Shared, key: str | None) -> bytes:
+    """An item, to be inserted between two others, in the v1 encoding."""
     alone = left is None and right is None
     info = item.kind | (left is not None) << 7 | (right is not None) << 6 | (alone and key is not None) << 5
     out = Encoder(bytes((info,)))
@@ -175,6 +173,5 @@ def _split(chain: Chain, item: Item, at: int) -> None:
     content = item.content
     length = len(utf16_units(content[:at])) if item.kind == STRING else at
     right = Item(item.client, item.clock + length, item.length - length, item.kind, content[at:])
-    right.origin, right.right_origin, right.chain = item, item.right_origin, item.chain
     item.content, item.length = content[:at], length
     chain.insert(right, right, item)

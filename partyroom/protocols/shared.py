@@ -36,8 +36,8 @@ _XML_TEXT: Final = 6
 class Item:
     """Some ticks of one client that lie side by side, in the place that all clients give them.
 
-    ``origin`` and ``right_origin`` are the items that ended and began beside them when they were written; ``right`` is
-    what comes next now.
+    ``right`` is what comes next. ``origin`` and ``right_origin`` are the items that ended and began beside them when
+    they were written, and ``chain`` is where they belong; only who puts them in order knows these.
     """
 
     __slots__ = ("chain", "client", "clock", "content", "deleted", "kind", "length", "origin", "right", "right_origin")

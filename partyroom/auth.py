@@ -7,6 +7,7 @@
     class Notes(DocumentParty):
         on_before_connect = token          # ?token=... or Authorization: Bearer ...
         can_write = token.can_write
+        may_write = token.may_write        # over HTTP
 
     token.sign({"sub": "ada", "rooms": ["today", "team/*"], "write": True}, seconds=3600)
 

@@ -304,9 +304,8 @@ def _root(content: Content, name: str | None) -> Shared:
         return content.root(name)
     texts = [root for root in content.roots.values() if root.kind in ("text", "xml")]
     if len(texts) != 1:
-        raise Refused(
-            400, "Name a root: ?root=..." + "".join(f"\n{name!a}" for name in sorted(root.name for root in texts)[:20])
-        )
+        names = sorted(root.name for root in texts)[:20]
+        raise Refused(400, "\n".join(["Name a root: ?root=...", *map(ascii, names)]))
     return texts[0]
 
 

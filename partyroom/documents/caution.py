@@ -10,18 +10,18 @@ So what is about to be applied is noted in the file that a store keeps for this 
 one, as in memory, remembers nothing over a crash anyhow). A process that starts and finds a note loads *that* document
 with care: a child process tries everything first (``trial``). If nothing of it kills, the last process has died of
 something else, and that is all. What does kill goes to quarantine, and for ``CAREFUL_FOR`` seconds every update from
-outside is tried in the child before it is applied here. All other documents, and this one on any other day, pay two
-small writes into the page cache for each update.
+outside @
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from ..errors import PartyroomError
 from ..room import Room
-from ..stores.inflight import LONGEST, Left, Note
+from ..stores.inflight import LONGEST, Left
 from .log import Log
 from .quarantine import Quarantine, sender_of
 from .trial import Outcome, Trial, TrialFailed
@@ -50,18 +50,11 @@ class Caution:
     def __init__(self, room: Room) -> None:
         self.quarantine = Quarantine(room.storage)
         self._room = room
-        self._note: Note | None = None
-        self._trial: Trial | None = None
-
-    def began(self, update: bytes) -> None:
+        self.began: Callable[[bytes], None] = _nothing
         """An update is about to be applied."""
-        if self._note is not None:
-            self._note.began(UPDATE, update)
-
-    def ended(self) -> None:
+        self.ended: Callable[[], None] = _nothing
         """What was to be applied has been, or has not: the process lives."""
-        if self._note is not None:
-            self._note.ended()
+        self._trial: Trial | None = None
 
     # -- loading -----------------------------------------------------------------------------------------------------
 
@@ -72,14 +65,14 @@ class Caution:
         ``doubt``. Raises ``Unreadable``, ``TrialFailed`` and ``StoreError``.
         """
         snapshot, updates = await document.load()
-        left = None
-        if (in_flight := self._room.storage.in_flight) is not None:
-            left = in_flight.take(self._room.address)
-            self._note = in_flight.of(self._room.address)
+        address, in_flight = self._room.address, self._room.storage.in_flight
+        left = None if in_flight is None else in_flight.take(address)
         if doubt or left is not None or self._room.clock.now() < document.careful_until:
             updates = await self._sift(document, snapshot, updates, left)
-        if self._note is not None:
-            self._note.began(LOADING)
+        if in_flight is not None:
+            update = in_flight.of(address, UPDATE)
+            self.began, self.ended = update.began, update.ended
+            in_flight.of(address, LOADING).began()
         return snapshot, updates
 
     async def _sift(
@@ -163,3 +156,7 @@ class Caution:
         trial, self._trial = self._trial, None
         if trial is not None:
             trial.close()
+
+
+def _nothing(update: bytes = b"") -> None:
+    """Where there is no place for a note."""

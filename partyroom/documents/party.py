@@ -26,10 +26,12 @@ from ..room import Room
 from ..storage import Write
 from . import versions_http
 from .authors import Author
+from .caution import Caution
 from .history import History
 from .http import Face
 from .log import Log
 from .peers import Peers
+from .quarantine import Quarantined
 from .saving import Saver
 from .versions import Version, Versioning
 
@@ -40,6 +42,7 @@ log = logging.getLogger("partyroom.documents")
 T = TypeVar("T")
 
 REPLACED = "this document has been replaced: load it anew"
+CANNOT = "this update cannot be applied"
 
 
 class DocumentParty(Party):
@@ -63,6 +66,7 @@ class DocumentParty(Party):
         self._peers = Peers.of(room)
         self._replica = Replica()
         self._log = Log(room.storage)
+        self._caution = Caution(room)
         self._last_write: Write | None = None
         self._saver = Saver(room, weakly(self.on_save)) if type(self).on_save is not DocumentParty.on_save else None
         self._rebuilding: asyncio.Task[None] | None = None
@@ -146,7 +150,7 @@ class DocumentParty(Party):
         ``by`` is whose edit it is in the history. Raises ``ProtocolError`` where it cannot be applied, and
         ``StoreError``.
         """
-        await self._whole()
+        await self._let_in(update, by or "this server")
         self._merge(update, by or "this server")
         if self._last_write is not None:
             await self._last_write
@@ -160,7 +164,7 @@ class DocumentParty(Party):
 
         Raises ``ProtocolError`` for what is no whole document, and ``StoreError``.
         """
-        await self._whole()
+        await self._let_in(update, "this server")
         replica = Replica()
         try:
             replica.apply(update)
@@ -179,8 +183,13 @@ class DocumentParty(Party):
         self._peers.lineage_is_now(self._log.lineage)
         if self._saver is not None:
             self._saver.changed()
+        await self._caution.begin_anew(snapshot)
         if self._last_write is not None:
             await self._last_write
+
+    async def quarantined(self) -> list[Quarantined]:
+        """Updates that broke the engine or killed a server, and were not applied again: the newest, oldest first."""
+        return await self._caution.quarantine.all()
 
     def _put(self, replica: Replica, snapshot: bytes) -> None:
         before, now = map(guard.state_vector, (self._replica.state_vector(), replica.state_vector()))
@@ -230,16 +239,30 @@ class DocumentParty(Party):
 
     async def on_start(self) -> None:
         """Load the document."""
-        await self._load()
-        update = await settled(self.on_load())
+        try:
+            await self._load()
+            update = await settled(self.on_load())
+        except BaseException:
+            self._caution.close()
+            raise
         if update is not None and self._replica.apply(update):
             self._accepted(update)
 
     async def _load(self) -> None:
-        self._log = Log(self.room.storage)
-        snapshot, updates = await self._log.load()
+        try:
+            await self._load_from(Log(self.room.storage), doubt=False)
+        except ProtocolError as error:
+            log.error("%s: something stored cannot be applied (%s): looking for it", self.room.address, error)
+            await self._load_from(Log(self.room.storage), doubt=True)
+
+    async def _load_from(self, document: Log, *, doubt: bool) -> None:
+        snapshot, updates = await self._caution.load(document, doubt=doubt)
         replica = Replica()
-        replica.load(updates, snapshot=snapshot)
+        try:
+            replica.load(updates, snapshot=snapshot)
+        finally:
+            self._caution.ended()
+        self._log = document
         self._install(replica)
 
     def _install(self, replica: Replica) -> None:
@@ -283,8 +306,11 @@ class DocumentParty(Party):
             whole = self._peers[connection].pieces.marker(message)
         else:
             whole = self._peers[connection].pieces.chunk(message)
-        if whole is not None:
-            self._take(connection, yjs.parse(whole))
+        if whole is None:
+            return None
+        if self._caution.careful:
+            return self._take_with_care(connection, yjs.parse(whole))
+        self._take(connection, yjs.parse(whole))
         return None
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
@@ -302,6 +328,7 @@ class DocumentParty(Party):
             await self._saver.finish()
         if self._history is not None:
             await self._history.finish()
+        self._caution.close()
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells who is there; ``.../doc`` and the like are the document (``documents.http`` has the table)."""
@@ -318,6 +345,24 @@ class DocumentParty(Party):
         return Response.json({"people": len(self.room.connections()), "present": len(self.awareness)})
 
     # -- the Yjs protocol --------------------------------------------------------------------------------------------
+
+    async def _take_with_care(self, connection: Connection, message: yjs.Message) -> None:
+        try:
+            if isinstance(message, yjs.Update | yjs.SyncStep2) and self._heeds(connection):
+                await self._let_in(message.update, connection)
+        except ProtocolError as error:
+            connection.close(error.code, error.reason)
+        else:
+            self._take(connection, message)
+
+    def _heeds(self, connection: Connection) -> bool:
+        return not self._peers[connection].foreign and self.can_write(connection)
+
+    async def _let_in(self, update: bytes, sender: object) -> None:
+        """Before an update from outside is merged; raises ``ProtocolError`` for one that would kill the process."""
+        if self._caution.careful and not await self._caution.lets_in(self._log, update, sender):
+            raise ProtocolError(CANNOT, CloseCode.POLICY_VIOLATION)
+        await self._whole()
 
     def _take(self, connection: Connection, message: yjs.Message) -> None:
         peer = self._peers[connection]
@@ -383,16 +428,19 @@ class DocumentParty(Party):
         try:
             self._merge(update, connection)
         except ReplicaBroken:
-            connection.close(CloseCode.POLICY_VIOLATION, "this update cannot be applied")
+            connection.close(CloseCode.POLICY_VIOLATION, CANNOT)
 
     def _merge(self, update: bytes, sender: object) -> None:
+        caution = self._caution
+        caution.began(update)
         try:
             changed = self._replica.apply(update)
         except ReplicaBroken as error:
             # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
-            log.error("%s: an update of %r broke the document in memory: %s", self.room.address, sender, error)
-            self._rebuilding = self.room.spawn(self._rebuild())
+            self._rebuilding = self.room.spawn(self._rebuild(update, sender, error))
             raise
+        finally:
+            caution.ended()
         if changed:
             if not self._log.lineage and isinstance(sender, Connection):
                 self._begin(self._peers[sender].lineage or "")
@@ -403,8 +451,9 @@ class DocumentParty(Party):
         """History goes back. It knows by whom."""
         self._merge(update, self._history)
 
-    async def _rebuild(self) -> None:
+    async def _rebuild(self, update: bytes, sender: object, error: ReplicaBroken) -> None:
         try:
+            await self._caution.set_aside(update, sender, f"it breaks the engine: {error.reason}")
             await self._load()
         except Exception:
             log.exception("%s: the document cannot be built anew; the room starts again", self.room.address)
@@ -430,6 +479,7 @@ class DocumentParty(Party):
         if not self._log.lineage:
             self._begin()
         self._last_write = self._log.append(update)
+        self._caution.knows(update)
         self.room.broadcast(yjs.update(update))
         history = self._history
         if history is not None and sender is not history:

@@ -1,9 +1,9 @@
 """In flight: what a process is doing at this moment, written where the next process finds it if this one dies of it.
 
-It is a small file beside a store, overwritten in place and never synced: the operating system keeps it when a process
-is killed, and a machine that loses power was not brought down by what a process did. So noting something and crossing
-it out are two writes to the page cache, a microsecond each. (A memory map would cost less still; but on a file system
-that copies on write, a full disk kills the process that writes to one.)
+It is a small file beside a store, mapped into memory and never synced: the operating system keeps it when a process is
+killed, and a machine that loses power was not brought down by what a process did. So noting something and crossing it
+out cost no system call. As SQLite does with the index of its log, which is mapped too, the file is filled beforehand:
+a page for which a full disk had no room would kill the process that writes to it.
 
 There is one note, for what is noted is done without a break by the one thread that runs the event loop. A program that
 serves one store from several loops may miss one.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+from mmap import mmap
 from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple, Protocol, runtime_checkable
@@ -24,10 +24,13 @@ __all__ = ["LONGEST", "InFlight", "InFlightStore", "Left", "Note"]
 
 log = logging.getLogger("partyroom.stores")
 
-LONGEST: Final = 1024 * 1024
+LONGEST: Final = 256 * 1024
 """Bytes of what is noted; of more, the first ones."""
+_SIZE: Final = LONGEST + 16 * 1024
+_LENGTH, _LENGTHS = Struct("<I"), Struct("<II")
 _HEAD: Final = Struct("<III")
-"""How many bytes name the room, how many the subject, and how many follow. Zeros: nothing is in flight."""
+"""How many bytes of data there are, how many name the room, and how many the subject; then name, subject and data.
+Zeros: nothing is in flight."""
 _NOTHING: Final = _HEAD.pack(0, 0, 0)
 
 
@@ -39,25 +42,29 @@ class Left(NamedTuple):
 
 
 class InFlight:
-    """The note in one file. Raises ``OSError`` where that cannot be written."""
+    """The note in one file. Raises ``OSError`` where that cannot be made."""
 
     def __init__(self, path: Path) -> None:
+        path.touch()
+        with path.open("r+b") as file:
+            found = file.read()
+            file.write(bytes(max(0, _SIZE - len(found))))
+            file.flush()
+            self._page = mmap(file.fileno(), _SIZE)
         self._path = path
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-        self._left = _read(self._file)
+        self._left = _read(found)
 
     def close(self) -> None:
-        """Close the file, and remove it where nothing is in flight; harmless when done twice."""
-        file, self._file = self._file, -1
-        if file >= 0:
-            nothing = _read(file) is None
-            os.close(file)
+        """Let go of the file, and remove it where nothing is in flight; harmless when done twice."""
+        if not self._page.closed:
+            nothing = self._page[: len(_NOTHING)] == _NOTHING
+            self._page.close()
             if nothing:
                 self._path.unlink(missing_ok=True)
 
-    def of(self, address: Address) -> Note:
-        """For a room to note what it does."""
-        return Note(self, address)
+    def of(self, address: Address, subject: str) -> Note:
+        """For a room to note that it does one kind of thing."""
+        return Note(self._page, address, subject)
 
     def take(self, address: Address) -> Left | None:
         """What the last process was doing in a room when it ended, if it was; once."""
@@ -66,52 +73,46 @@ class InFlight:
         left, self._left = self._left[1], None
         return left
 
-    def write(self, note: bytes) -> None:
-        """Overwrite the note. Never raises: what is under way matters more."""
-        try:  # noqa: SIM105 - twice for every update of a document, and suppress() costs as much as the write
-            _write(self._file, note)
-        except OSError:
-            pass  # no room on the disk, or the store has closed
-
 
 class Note:
-    """What one room writes down before it does what may kill the process, and crosses out after it."""
+    """What one room writes down before it does what may kill the process, and crosses out after it.
 
-    def __init__(self, note: InFlight, address: Address) -> None:
-        self._note = note
-        self._name = json.dumps(address).encode()
+    Both are on the way of every update of a document.
+    """
 
-    def began(self, subject: str, data: bytes = b"") -> None:
-        """``subject`` is under way with ``data``."""
-        what = subject.encode()
+    __slots__ = ("_page", "_subject")
+
+    def __init__(self, page: mmap, address: Address, subject: str) -> None:
+        self._page = page
+        name, what = json.dumps(address).encode(), subject.encode()
+        self._subject = _LENGTHS.pack(len(name), len(what)) + name + what
+
+    def began(self, data: bytes = b"") -> None:
+        """It is under way, with ``data``."""
         if len(data) > LONGEST:
             data = data[:LONGEST]
-        self._note.write(_HEAD.pack(len(self._name), len(what), len(data)) + self._name + what + data)
+        note = _LENGTH.pack(len(data)) + self._subject + data
+        if not self._page.closed:
+            self._page[: len(note)] = note
 
     def ended(self) -> None:
         """It is over, whether well or not."""
-        self._note.write(_NOTHING)
+        if not self._page.closed:
+            self._page[:12] = _NOTHING
 
 
-def _write(file: int, note: bytes) -> None:
-    if hasattr(os, "pwrite"):
-        os.pwrite(file, note, 0)
-    else:  # Windows
-        os.lseek(file, 0, os.SEEK_SET)
-        os.write(file, note)
-
-
-def _read(file: int) -> tuple[Address, Left] | None:
-    with os.fdopen(os.dup(file), "rb") as note:
-        note.seek(0)
-        head = note.read(_HEAD.size)
-        if len(head) < _HEAD.size or head == _NOTHING:
-            return None
-        name, subject, data = (note.read(min(length, LONGEST)) for length in _HEAD.unpack(head))
+def _read(found: bytes) -> tuple[Address, Left] | None:
+    if len(found) < len(_NOTHING) or found.startswith(_NOTHING):
+        return None
+    size, *lengths = _HEAD.unpack_from(found)
+    texts, at = [], len(_NOTHING)
+    for length in lengths:
+        texts.append(found[at : at + length])
+        at += length
     try:
-        return Address(*json.loads(name)), Left(subject.decode(), data)
+        return Address(*json.loads(texts[0])), Left(texts[1].decode(), found[at : at + size])
     except (ValueError, TypeError):
-        log.warning("the note of what was in flight cannot be read: %r", name[:100])
+        log.warning("the note of what was in flight cannot be read: %r", found[:100])
         return None
 
 

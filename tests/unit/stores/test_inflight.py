@@ -23,10 +23,11 @@ from pathlib import Path
 from partyroom.http import Address
 from partyroom.stores.inflight import InFlight
 
-note = InFlight(Path(sys.argv[1])).of(Address(*sys.argv[2:4]))
-note.began("loading")
-note.ended()
-note.began("update", bytes(range(256)))
+notes = InFlight(Path(sys.argv[1]))
+loading, update = (notes.of(Address(*sys.argv[2:4]), subject) for subject in ("loading", "update"))
+loading.began()
+loading.ended()
+update.began(bytes(range(256)))
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -44,8 +45,8 @@ def test_what_a_killed_process_was_doing_is_found_once_and_for_its_room_only(tmp
 
 def test_what_was_crossed_out_is_not_found(tmp_path: Path) -> None:
     first = InFlight(tmp_path / "note")
-    note = first.of(NOTE)
-    note.began("update", b"abc")
+    note = first.of(NOTE, "update")
+    note.began(b"abc")
     note.ended()
     first.close()
     second = InFlight(tmp_path / "note")
@@ -55,14 +56,14 @@ def test_what_was_crossed_out_is_not_found(tmp_path: Path) -> None:
 
 def test_of_a_large_update_the_first_bytes_are_kept(tmp_path: Path) -> None:
     first = InFlight(tmp_path / "note")
-    first.of(NOTE).began("update", b"x" * LONGEST + b"y")
+    first.of(NOTE, "update").began(b"x" * LONGEST + b"y")
     first.close()
     second = InFlight(tmp_path / "note")
     assert second.take(NOTE) == Left("update", b"x" * LONGEST)
     second.close()
 
 
-@pytest.mark.parametrize("garbage", [b"x", b"x" * 11, b"\xff" * 40, b"\4\0\0\0\1\0\0\0\0\0\0\0nullx"])
+@pytest.mark.parametrize("garbage", [b"x", b"x" * 11, b"\xff" * 40, b"\0\0\0\0\4\0\0\0\1\0\0\0nullx"])
 def test_a_note_that_makes_no_sense_says_nothing(
     tmp_path: Path, garbage: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -76,10 +77,10 @@ def test_a_note_that_makes_no_sense_says_nothing(
 
 def test_after_it_was_closed_noting_does_nothing_and_raises_nothing(tmp_path: Path) -> None:
     one = InFlight(tmp_path / "note")
-    note = one.of(NOTE)
+    note = one.of(NOTE, "update")
     one.close()
     one.close()
-    note.began("update", b"abc")
+    note.began(b"abc")
     note.ended()
     assert not (tmp_path / "note").exists()
 

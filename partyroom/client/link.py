@@ -91,12 +91,12 @@ class Link:
         except asyncio.CancelledError:
             error = self._parting()
         if self.error is None:
-            self._become(Status.CLOSED, error, ended=isinstance(error, HandshakeRefused))
+            self._become(Status.CLOSED, error, ended=error if isinstance(error, HandshakeRefused) else None)
 
     def part(self, how: ConnectionClosed) -> None:
         """End without ever having run."""
         self.goodbye = how
-        self._become(Status.CLOSED, how, ended=False)
+        self._become(Status.CLOSED, how)
 
     def hang_up(self, how: ConnectionClosed) -> None:
         """End the connection that there is, as if it had ended like this."""
@@ -129,9 +129,9 @@ class Link:
                 rest = failure.retry_after
             else:
                 began, rest = self._clock.now(), 0.0
-                ended = await self._serve(wire)
-                if is_final(ended.code):
-                    return ended
+                await self._serve(wire)
+                if self.error is not None:
+                    return self.error
                 if self._clock.now() - began >= self._backoff.min_uptime:
                     failures = 0
             failures += 1
@@ -145,27 +145,28 @@ class Link:
     def _parting(self) -> ConnectionClosed:
         return self.goodbye or ConnectionClosed(CloseCode.GOING_AWAY, "the program ended")
 
-    def _become(self, status: Status, how: ConnectionClosed | None, *, ended: bool) -> None:
-        """Change as a whole, then tell. ``ended`` says whether ``how`` is the end of a connection."""
+    def _become(
+        self, status: Status, error: ConnectionClosed | None = None, ended: ConnectionClosed | None = None
+    ) -> None:
+        """Change as a whole, then tell. ``ended`` is how a connection ended, ``error`` why there will be no other."""
         self.status = status
+        self.error = error
         if status is Status.OPEN:
             self.failure = ""
-        if ended:
-            self.ended = how
-        if status is Status.CLOSED:
-            self.error = how
-            if unsent := self.outbox.clear():
-                log.warning("%d messages to %s were never sent: %s", unsent, self.name, how)
+        if ended is not None:
+            self.ended = ended
+        if error is not None and (unsent := self.outbox.clear()):
+            log.warning("%d messages to %s were never sent: %s", unsent, self.name, error)
         for changed in (self.changed, self.inbox.changed, self.outbox.changed):
             changed()
-        if ended and how is not None:
-            self.on_close(how.code, how.reason)
+        if ended is not None:
+            self.on_close(ended.code, ended.reason)
         self.on_status(status)
 
     # One connection
 
-    async def _serve(self, wire: Wire) -> ConnectionClosed:
-        """Carry messages until the connection ends; returns how it did."""
+    async def _serve(self, wire: Wire) -> None:
+        """Carry messages until the connection ends."""
         tasks = [asyncio.create_task(self._send(wire))]
         if self._heartbeat is not None:
             tasks.append(asyncio.create_task(self._watch(wire, self._heartbeat)))
@@ -174,26 +175,35 @@ class Link:
         try:
             self._opened(wire)
             ended = await self._receive(wire)
-            return ended
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-            how = ended or self._parting()
             try:
-                await self._hang_up(wire, how)
+                await self._hang_up(wire, ended)
             finally:
                 self._wire = None
-                last = ended is None or is_final(how.code) or self.goodbye is not None
-                self._become(Status.CLOSED if last else Status.CONNECTING, how, ended=True)
+                self._over(ended)
+
+    def _over(self, ended: ConnectionClosed | None) -> None:
+        """A connection is over: by our leaving, or as ``ended`` says."""
+        if ended is None:
+            self._become(Status.CLOSED, error=self._parting(), ended=self._parting())
+        elif is_final(ended.code):
+            self._become(Status.CLOSED, error=ended, ended=ended)
+        elif self.goodbye is not None and not self.outbox:  # else there is something to come back for
+            self._become(Status.CLOSED, error=self.goodbye, ended=ended)
+        else:
+            self._become(Status.CONNECTING, ended=ended)
 
     def _opened(self, wire: Wire) -> None:
         self.protocol = wire.protocol
-        self._become(Status.OPEN, None, ended=False)
+        self._become(Status.OPEN)
         self.on_open()
 
-    async def _hang_up(self, wire: Wire, how: ConnectionClosed) -> None:
+    async def _hang_up(self, wire: Wire, ended: ConnectionClosed | None) -> None:
         """Let go of a connection: with a goodbye, if the other side has not gone already."""
+        how = ended or self._parting()
         try:
             if not wire.ending:
                 with suppress(TimeoutError):

@@ -127,15 +127,28 @@ class Item:
 
 
 class _Block:
-    """Some neighbours, and how much they show together."""
+    """Some neighbours, how much they show together and, once somebody has asked, as what text."""
 
-    __slots__ = ("items", "size")
+    __slots__ = ("_text", "items", "size")
 
     def __init__(self, items: list[Item]) -> None:
         self.items = items
         self.size = sum(item.size for item in items)
+        self._text: str | None = None
         for item in items:
             item.block = self
+
+    def changed(self, by: int) -> None:
+        """It shows so much more now, or less, or something else."""
+        self.size += by
+        self._text = None
+
+    def text(self) -> str:
+        """All that it shows, with U+FFFC for each value that is no text."""
+        if self._text is None:
+            shown = [item for item in self.items if not item.deleted]
+            self._text = "".join([item.content if item.kind == STRING else "\ufffc" * item.size for item in shown])
+        return self._text
 
 
 class Line:
@@ -168,15 +181,7 @@ class Line:
     def text(self) -> str:
         """All that it shows as text, with U+FFFC for each value that is no text."""
         if self._text is None:
-            self._text = "".join(
-                [
-                    item.content if item.kind == STRING else "\ufffc" * item.size
-                    for block in self._blocks
-                    if block.size
-                    for item in block.items
-                    if not item.deleted
-                ]
-            )
+            self._text = "".join([block.text() for block in self._blocks])
         return self._text
 
     def at(self, index: int) -> tuple[Item | None, int]:
@@ -219,7 +224,7 @@ class Line:
         self._text = None
         if left is not None and left.takes(item):
             assert left.block is not None
-            left.block.size += item.size
+            left.block.changed(item.size)
             return False
         self._insert(item, left)
         return True
@@ -237,7 +242,7 @@ class Line:
             block = left.block
             at = block.items.index(left) + 1
         block.items.insert(at, item)
-        block.size += item.size
+        block.changed(item.size)
         item.block = block
         if len(block.items) > _FULL:
             self._halve(block)
@@ -249,7 +254,7 @@ class Line:
         rest = item.split(offset)
         if item.size + rest.size != whole:  # a character that is cut becomes two
             self._text = None
-        item.block.size += item.size - whole
+        item.block.changed(item.size - whole)
         self._insert(rest, item)
         return rest
 
@@ -257,7 +262,7 @@ class Line:
         """Show it no more. A shared type is kept, for what is in it refers to it."""
         assert item.block is not None
         self._text = None
-        item.block.size -= item.size
+        item.block.changed(-item.size)
         item.deleted = True
         if item.kind != TYPE:
             item.content = None

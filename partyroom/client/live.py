@@ -91,18 +91,19 @@ class Live:
 
     def mirror(self) -> Mirror:
         """The mirror, in step with the document."""
-        doc = self._source.doc
-        if doc is not self._doc or self._behind:
-            self._renew(doc)
         while self._queue:
             update, remote = self._queue.popleft()
             try:
                 self._mirror.apply(update)
             except OutOfStep as error:
                 log.warning("the mirror of a document is built anew: %s", error)
-                self._renew(doc)
+                self._behind = True
+                self._queue.clear()
             else:
                 self._note(remote)
+        doc = self._source.doc
+        if doc is not self._doc or self._behind:
+            self._renew(doc)
         return self._mirror
 
     # -- editing -----------------------------------------------------------------------------------------------------

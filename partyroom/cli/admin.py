@@ -136,7 +136,9 @@ class Admin(Party):
     async def _delete(self, request: Request) -> Response:
         address = self._address(request)
         known = any(room.address == address for room in self.lobby.rooms())
-        if not known and not await self.lobby.store.load(address):
+        # The rooms are asked last: only one that keeps nothing but SQL or an alarm is not found before.
+        store = self.lobby.store
+        if not known and not await store.load(address) and address not in await store.rooms(address.party):
             raise Refused(404, f"There is no room {address}")
         await self.lobby.overwrite(address, {})
         return Response.json({"deleted": [address.party, address.room]})

@@ -6,8 +6,10 @@
     {"party": "chat", "room": "lobby", "key": "lines", "json": ["hello"]}
     {"party": "main", "room": "today", "key": "document/snapshot", "base64": "AQ..."}
     {"party": "main", "room": "today", "alarm": 1790000000.0}
+    {"party": "game", "room": "one", "sql": "U1FMaXRl..."}
 
-All lines of a room stand together, and a room is read at one moment and written in one batch.
+All lines of a room stand together, and a room is read at one moment and written in one batch; its SQL database, which
+is a SQLite file in base64, by itself.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import PartyroomError, Refused
 from ..http import Address
 from ..storage import decode, encode
+from ..stores.sql import SqlStore
 
 if TYPE_CHECKING:
     from ..lobby import Lobby
@@ -40,11 +43,12 @@ class TransferError(PartyroomError):
 
 @dataclass(slots=True)
 class Kept:
-    """All that one room keeps: rows as a store has them, and its alarm."""
+    """All that one room keeps: rows as a store has them, its alarm, and its SQL database."""
 
     address: Address
     rows: dict[str, bytes] = field(default_factory=dict)
     alarm: float | None = None
+    sql: bytes | None = None
 
     def lines(self) -> Iterator[str]:
         """The room's lines of a dump."""
@@ -55,6 +59,8 @@ class Kept:
             yield json.dumps({**where, "key": key, **said}, ensure_ascii=False) + "\n"
         if self.alarm is not None:
             yield json.dumps({**where, "alarm": self.alarm}, ensure_ascii=False) + "\n"
+        if self.sql is not None:
+            yield json.dumps({**where, "sql": base64.b64encode(self.sql).decode()}, ensure_ascii=False) + "\n"
 
 
 def parse(lines: Iterable[str]) -> Iterator[Kept]:
@@ -74,6 +80,8 @@ def parse(lines: Iterable[str]) -> Iterator[Kept]:
             kept = kept or Kept(address)
             if "alarm" in value:
                 kept.alarm = float(value["alarm"])
+            elif "sql" in value:
+                kept.sql = base64.b64decode(value["sql"], validate=True)
             elif "base64" in value:
                 kept.rows[_text(value, "key")] = encode(base64.b64decode(value["base64"], validate=True))
             else:
@@ -94,10 +102,12 @@ async def dump(lobby: Lobby, address: Address) -> str:
     """The lines of one room, live or not. Raises ``Refused`` and ``StoreError``."""
     room = await lobby.room(address)
     await room.storage.flush()
-    rows = dict(await lobby.store.load(address))
-    if not rows and room.get_alarm() is None:
+    kept = Kept(address, dict(await lobby.store.load(address)), room.get_alarm())
+    if isinstance(lobby.store, SqlStore):
+        kept.sql = await lobby.store.image(address)
+    if not kept.rows and kept.alarm is None and kept.sql is None:
         raise Refused(404, f"There is no room {address}")
-    return "".join(Kept(address, rows, room.get_alarm()).lines())
+    return "".join(kept.lines())
 
 
 async def restore(lobby: Lobby, lines: Iterable[str], *, replace: bool) -> list[Address]:
@@ -107,11 +117,16 @@ async def restore(lobby: Lobby, lines: Iterable[str], *, replace: bool) -> list[
     document is another history: its clients begin anew, or are sent away where they would merge the two.
     """
     rooms = list(parse(lines))
-    taken = [kept.address for kept in rooms if await lobby.store.load(kept.address)]
+    if any(kept.sql is not None for kept in rooms) and not isinstance(lobby.store, SqlStore):
+        raise TransferError(f"the dump has SQL databases, and {type(lobby.store).__name__} keeps none")
+    there = set(await lobby.store.rooms())
+    taken = [kept.address for kept in rooms if kept.address in there]
     if taken and not replace:
         raise Refused(409, f"{', '.join(map(str, taken))}: there already; --replace puts the dump in its place")
     for kept in rooms:
         if kept.address in taken:
             kept.rows.pop(LINEAGE, None)
         await lobby.overwrite(kept.address, kept.rows, kept.alarm, reason="this room has been replaced by another")
+        if kept.sql is not None and isinstance(lobby.store, SqlStore):
+            await lobby.store.set_image(kept.address, kept.sql)
     return [kept.address for kept in rooms]

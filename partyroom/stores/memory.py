@@ -95,13 +95,24 @@ class MemoryStore:
 
     def database(self, address: Address, *, size: int | None, seconds: float | None, fence: int = 0) -> RoomDatabase:
         """The room's SQL database, in memory; its statements run in the event loop's own thread."""
+        return self._sql().of(address, size=size, seconds=seconds)
+
+    async def image(self, address: Address) -> bytes | None:
+        """The room's SQL database as the bytes of a file, for dumps; ``None`` where it has none."""
+        return None if self._databases is None else await self._databases.image(address)
+
+    async def set_image(self, address: Address, image: bytes) -> None:
+        """Replace the room's SQL database; raises ``Damaged`` for bytes that are none."""
+        await self._sql().set_image(address, image)
+
+    def _sql(self) -> Databases:
         self._check_open()
         if self._databases is None:
             from .sqlite_rooms import Databases  # most programs that keep nothing need no SQL either
 
             self._databases = Databases()
             finalize(self, self._databases.close)
-        return self._databases.of(address, size=size, seconds=seconds)
+        return self._databases
 
     async def close(self) -> None:
         """Forget everything; later calls raise ``StoreClosed``."""

@@ -70,3 +70,11 @@ class SqlStore(Protocol):
     def database(self, address: Address, *, size: int | None, seconds: float | None, fence: int = 0) -> Database:
         """The database of a room, of at most ``size`` bytes, a statement of which may take ``seconds``."""
         ...
+
+    async def image(self, address: Address) -> bytes | None:
+        """A room's whole database as the bytes of a SQLite file, for dumps; ``None`` where it has none."""
+        ...
+
+    async def set_image(self, address: Address, image: bytes) -> None:
+        """Replace a room's database, or give it one; raises ``Damaged`` for bytes that are none."""
+        ...

@@ -135,6 +135,15 @@ class SQLiteStore:
 
         return self._databases.of(address, size=size, seconds=seconds, register=register)
 
+    async def image(self, address: Address) -> bytes | None:
+        """The room's SQL database as the bytes of a file, for dumps; ``None`` where it has none."""
+        return await self._databases.image(address)
+
+    async def set_image(self, address: Address, image: bytes) -> None:
+        """Replace the room's SQL database; raises ``Damaged`` for bytes that are none."""
+        await self.apply(address, Batch())
+        await self._databases.set_image(address, image)
+
     async def close(self) -> None:
         """Write what ``apply`` has accepted, then close the file; later calls raise ``StoreClosed``."""
         with self._queue_lock:

@@ -18,7 +18,7 @@ from threading import Lock
 from time import monotonic
 from typing import Final, TypeVar
 
-from ..errors import LimitError, PartyroomError, SqlError, StoreError
+from ..errors import Damaged, LimitError, PartyroomError, SqlError, StoreError
 from .files import COMPANIONS, beside, set_aside, sync_folder
 from .sql import Parameters, Row
 from .sqlite_file import DAMAGE, explained
@@ -255,15 +255,46 @@ class RoomFile:
         except OSError as error:
             raise explained(error, "delete", self.path) from error
 
+    def image(self) -> bytes | None:
+        """The whole database as the bytes of a file; ``None`` where there is none. Raises ``StoreError``."""
+        if self.in_transaction:
+            raise StoreError("a transaction is under way in the room's database: try again when it has ended")
+        if self._connection is None and (self.path is None or not self.path.exists()):
+            return None
+        connection = self._ready(self)
+        return self._explaining(connection.serialize)
+
+    def set_image(self, image: bytes) -> None:
+        """Put ``image`` in the place of what there is; raises ``Damaged`` and ``StoreError``."""
+        if self.path is None:
+            loaded = self._prepared(_loaded(image))
+            self.close()
+            self._connection = loaded
+            return
+        new = beside(self.path, ".new")
+        try:
+            self._make_folder(self.path.parent)
+            new.write_bytes(_without_log(image))
+            check = sqlite3.connect(new, isolation_level=None)
+            try:
+                _check(check)
+            finally:
+                check.close()
+            self.remove()
+            new.replace(self.path)
+            sync_folder(self.path.parent)
+        except (sqlite3.Error, OSError) as error:
+            raise explained(error, "restore", self.path) from error
+        finally:
+            new.unlink(missing_ok=True)
+
     def _open(self) -> sqlite3.Connection:
         """Open the file, setting a damaged one aside. Raises ``StoreError``."""
         if self.path is None:
             connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
             return self._prepared(connection)
         try:
-            if not self.path.parent.exists():
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-                sync_folder(self.path.parent.parent)
+            self._make_folder(self.path.parent)
             try:
                 return self._connect(self.path)
             except sqlite3.DatabaseError as error:
@@ -274,6 +305,12 @@ class RoomFile:
                 return self._connect(self.path)
         except (sqlite3.Error, OSError) as error:
             raise explained(error, "open", self.path) from error
+
+    @staticmethod
+    def _make_folder(folder: Path) -> None:
+        if not folder.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
 
     def _connect(self, path: Path) -> sqlite3.Connection:
         uri = f"{path.as_uri()}?mode=rwc"
@@ -345,3 +382,30 @@ class RoomFile:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (page,) = self._connection.execute("PRAGMA page_size").fetchone()
         return bool((pages + 16) * page >= self.size)
+
+
+def _without_log(image: bytes) -> bytes:
+    """The bytes of a SQLite file that says it has no log beside it (https://sqlite.org/fileformat.html#the_database_header)."""
+    if len(image) < 512 or not image.startswith(b"SQLite format 3\0"):
+        raise Damaged("this is no image of a room's database")
+    return image[:18] + b"\1\1" + image[20:]
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise Damaged(f"this image of a room's database is damaged: {verdict}")
+
+
+def _loaded(image: bytes) -> sqlite3.Connection:
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        connection.deserialize(_without_log(image))
+        _check(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise Damaged(f"this image of a room's database is damaged: {error}") from error
+    except Damaged:
+        connection.close()
+        raise
+    return connection

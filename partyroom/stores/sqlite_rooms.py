@@ -81,6 +81,22 @@ class Databases:
         finally:
             self._release(address, file, None)
 
+    async def image(self, address: Address) -> bytes | None:
+        """A room's whole database as bytes; ``None`` where it has none."""
+        return await self._alone(address, RoomFile.image) if self.exists(address) else None
+
+    async def set_image(self, address: Address, image: bytes) -> None:
+        """Replace a room's database."""
+        await self._alone(address, lambda file: file.set_image(image))
+
+    async def _alone(self, address: Address, work: Callable[[RoomFile], T]) -> T:
+        """Run ``work`` for somebody who is no room."""
+        file = self._taken(address)
+        try:
+            return await self.run(file, partial(work, file))
+        finally:
+            self.release(address, file, None)
+
     def close(self) -> None:
         """Finish what runs and close all files. Blocks."""
         with self._lock:

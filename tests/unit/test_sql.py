@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from partyroom import Limits, Lobby, MemoryStore, Party, Request, Response, SQLiteStore
-from partyroom.errors import LimitError, RoomStopped, SqlError
+from partyroom.errors import Damaged, LimitError, RoomStopped, SqlError, StoreError
 from partyroom.http import Address
 from partyroom.limits import KIB
 from partyroom.room import Room
 from partyroom.stores.base import Store
+from partyroom.stores.sql import SqlStore
 from partyroom.testing import ManualClock, fetch, settle
 
 SCORES = "CREATE TABLE scores (player TEXT PRIMARY KEY, points INTEGER NOT NULL CHECK (points >= 0))"
@@ -369,6 +370,28 @@ class TestTheRoom:
         await lobby.overwrite(room.address, {})
         assert await lobby.store.rooms() == []
         assert await (await lobby.room(room.address)).sql("SELECT * FROM sqlite_master") == []
+
+    async def test_its_image_makes_the_same_database_elsewhere(self, lobby: Lobby, room: Room) -> None:
+        store, there = lobby.store, Address("game", "two")
+        assert isinstance(store, SqlStore)
+        assert await store.image(room.address) is None
+        await room.sql(SCORES)
+        await room.sql.many("INSERT INTO scores VALUES (?, ?)", ((f"player {n}", n) for n in range(1000)))
+        image = await store.image(room.address)
+        assert image is not None
+        other = await lobby.room(there)
+        await other.sql("CREATE TABLE gone (a)")
+        await store.set_image(there, image)
+        assert await other.sql("SELECT sum(points) AS sum FROM scores") == [{"sum": 499500}]
+        await other.sql("INSERT INTO scores VALUES ('ada', 1)")
+        assert await store.rooms() == [room.address, there]
+        for damaged in (b"", b"no image", image[:4096], image[:4096] + b"\xee" * 4096 + image[8192:]):
+            with pytest.raises(Damaged):
+                await store.set_image(there, damaged)
+        assert await other.sql("SELECT count(*) AS count FROM scores") == [{"count": 1001}]
+        async with room.sql.transaction():
+            with pytest.raises(StoreError, match="under way"):
+                await store.image(room.address)
 
     async def test_a_room_that_is_not_durable_forgets_it(self, store: Store) -> None:
         class Fleeting(Party):

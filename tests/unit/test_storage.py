@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,6 +136,18 @@ class TestReading:
         assert list(await storage.list(start_after="ab", limit=2)) == ["abc", "b"]
         assert list(await storage.list("a", reverse=True, limit=2)) == ["abc", "ab"]
         assert list(await storage.list(start="c")) == ["c", "é", "☃", "𐐷"], "ordered by code point"
+
+    async def test_a_range_holds_what_a_durable_objects_does(self) -> None:
+        """Each line after the keys is a ``list`` of workerd 1.20240718.0 and the keys it returned, by number."""
+        keys, *cases = map(json.loads, Path(__file__).with_name("durable_objects.jsonl").read_text().splitlines())
+        assert len(cases) > 100
+        storage = Storage(MemoryStore(), ADDRESS)
+        written = storage.put({key: number for number, key in enumerate(keys)})
+        for _ in "before it is stored", "and then":
+            for asked, expected in cases:
+                named = {"start_after" if name == "startAfter" else name: value for name, value in asked.items()}
+                assert list((await storage.list(**named)).values()) == expected, asked
+            await written
 
     async def test_a_range_that_makes_no_sense_is_refused(self, storage: Storage) -> None:
         with pytest.raises(ValueError, match="start_after"):

@@ -21,6 +21,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from partyroom import Limits, Lobby, Refused
 from partyroom.cli import config
+from partyroom.cli.readymade import PARTIES
+from partyroom.client import DocumentClient
 from partyroom.gateways.aiohttp import lifespan, routes
 from partyroom.protocols import hocuspocus
 from partyroom.testing import ManualClock, fetch, visit
@@ -185,6 +187,22 @@ async def test_the_ready_parties_do_what_their_comments_say(block: Any) -> None:
             assert json.loads(await caller.receive())["result"] == 3
         callback = {"type": "room", "party": "news", "room": "today"}
         await lobby.parties["later"]["main"].call("schedule", delay=60, callback=callback)
+
+
+async def test_the_tasks_are_written_in_python(block: Any) -> None:
+    lobby = Lobby(PARTIES)
+    app = web.Application()
+    app.add_routes(routes(lobby))
+    app.cleanup_ctx.append(lifespan(lobby))
+    async with served(app) as client, asyncio.timeout(10):
+        assert client.port is not None
+        for _ in range(2):
+            await block("# tasks.py").main(f"127.0.0.1:{client.port}")
+        async with DocumentClient(f"127.0.0.1:{client.port}", room="today") as room:
+            await room.synced()
+            assert room.map("state") == {"visits": 2}
+            assert room.array("rows") == [{"task": "write", "done": False}] * 2
+            assert room.text("notes") == "typed in Python 🎉\n" * 2
 
 
 async def test_the_test_that_it_shows_passes(block: Any) -> None:

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from ..protocols.lib0 import Encoder, varuint
-from ..protocols.structs import ANY, BINARY, STRING, TYPE, Id
+from ..protocols.lib0 import Encoder
+from ..protocols.structs import ANY, BINARY, STRING, TYPE, Id, TypeContent, write_content
 from .items import Branch
 from .mirror import Mirror
 
@@ -40,7 +40,7 @@ class _Piece(NamedTuple):
 def insert_text(mirror: Mirror, client: int, branch: Branch, index: int, text: str) -> bytes:
     """The update with which ``client`` inserts a text."""
     units = len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
-    return _insert(mirror, client, branch, index, [_Piece(STRING, units, bytes(Encoder().string(text)))])
+    return _insert(mirror, client, branch, index, [_Piece(STRING, units, write_content(STRING, text))])
 
 
 def insert(mirror: Mirror, client: int, branch: Branch, index: int, values: Iterable[Any]) -> bytes:
@@ -114,23 +114,15 @@ def _pieces(values: Iterable[Any]) -> list[_Piece]:
         if isinstance(value, bytes | New):
             pieces += _any(run)
             run = []
-            pieces.append(
-                _Piece(TYPE, 1, varuint(value.kind))
-                if isinstance(value, New)
-                else _Piece(BINARY, 1, bytes(Encoder().buffer(value)))
-            )
+            kind, content = (TYPE, TypeContent(value.kind, "")) if isinstance(value, New) else (BINARY, value)
+            pieces.append(_Piece(kind, 1, write_content(kind, content)))
         else:
             run.append(value)
     return pieces + _any(run)
 
 
 def _any(values: list[Any]) -> list[_Piece]:
-    if not values:
-        return []
-    out = Encoder().varuint(len(values))
-    for value in values:
-        out.any(value)
-    return [_Piece(ANY, len(values), bytes(out))]
+    return [_Piece(ANY, len(values), write_content(ANY, values))] if values else []
 
 
 def _struct(piece: _Piece, left: Id | None, right: Id | None, branch: Branch, key: str | None) -> bytes:

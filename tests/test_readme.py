@@ -239,6 +239,20 @@ def test_the_table_of_clients_has_every_family_and_claims_only_what_a_test_shows
             )
 
 
+def test_what_the_table_for_partykit_says_yes_to_a_test_shows() -> None:
+    (table,) = re.findall(r"<!-- partykit: .*?-->\n(.*?)<!-- /partykit -->", README, re.DOTALL)
+    rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()[2:]]
+    assert len(rows) > 40
+    for partykit, here, shown in rows:
+        assert re.match(r"(yes|different, because|no, because it is a Cloudflare product|no: )", here), partykit
+        proof = re.fullmatch(r"\[([\w ]+)\]\((tests/[\w/]+\.py)\)", shown.strip("| "))
+        if proof is None:
+            assert here.startswith("no"), f"{partykit}: no test shows it"
+            continue
+        source = (Path(__file__).parent.parent / proof[2]).read_text()
+        assert re.search(rf"def test_\w*{proof[1].replace(' ', '_')}", source), f"{partykit}: {shown}"
+
+
 def spelled(name: str, value: Any) -> str:
     """A default as the table writes it."""
     if name in ("idle", "doze", "handshake", "start", "close", "rate_window", "sql_time"):

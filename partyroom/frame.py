@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from struct import pack
 
-__all__ = ["CLOSE", "PING", "PONG", "Frame", "control", "header"]
+__all__ = ["CLOSE", "PING", "PONG", "Frame", "control", "header", "sayable"]
 
 TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 
@@ -23,6 +23,11 @@ def control(opcode: int, payload: bytes = b"") -> bytes:
     """A whole control frame; ``payload`` is cut to the 125 bytes that RFC 6455 section 5.5 allows."""
     payload = payload[:125]
     return header(opcode, len(payload)) + payload
+
+
+def sayable(text: str) -> str:
+    """The text with U+FFFD for half a surrogate pair, as a browser's WebSocket.send() makes of it."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Frame:
@@ -68,7 +73,7 @@ def _encoded(message: str | bytes) -> bytes:
     if isinstance(message, str):
         try:
             payload = message.encode()
-        except UnicodeEncodeError:  # half a surrogate pair: U+FFFD, as a browser's WebSocket.send() makes of it
-            payload = message.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        except UnicodeEncodeError:
+            payload = sayable(message).encode()
         return header(TEXT, len(payload)) + payload
     return header(BINARY, len(message)) + message

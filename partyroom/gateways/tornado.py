@@ -11,9 +11,6 @@ This is not Tornado's ``WebSocketHandler``, which drops the connection where a c
 several futures for each message. The handler answers the handshake itself, takes the stream over (``detach``, which
 Tornado offers for this) and reads frames. **Out**: encoded frames go to the system at once, without a future, as long
 as it takes them. **In**: the stream is read no further until the room has taken what was read.
-
-Private in Tornado and used here: ``RequestHandler._finished``, which tells whether another base class's ``prepare`` has
-answered.
 """
 
 from __future__ import annotations
@@ -63,6 +60,7 @@ class RoomHandler(RequestHandler):
         self.lobby = lobby
         self.prefix = prefix
         self._heartbeat = heartbeat
+        self._answered = False
         self._asked = Request()
         self._body = bytearray()
         self._size = 0
@@ -78,7 +76,7 @@ class RoomHandler(RequestHandler):
         """Before the body is read: the application's own checks, then ``visitor``."""
         if (preparing := super().prepare()) is not None:
             await preparing
-        if self._finished:
+        if self._answered:
             return
         connection = cast(HTTP1Connection, self.request.connection)
         connection.set_max_body_size(self.lobby.limits.body + SURPLUS)
@@ -88,6 +86,11 @@ class RoomHandler(RequestHandler):
             self.respond(asked)
         else:
             self._asked = asked
+
+    def on_finish(self) -> None:
+        """Tornado calls this when a response is complete."""
+        self._answered = True
+        super().on_finish()
 
     def data_received(self, chunk: bytes) -> None:
         """A part of the body; not kept once there is too much."""
@@ -151,8 +154,7 @@ class RoomHandler(RequestHandler):
         socket = Socket(self.lobby, wire)
         self._heartbeat.add(socket)
         try:
-            if not stream.closed():  # gone while it was being admitted
-                await _visit(stream, socket, *admitted)
+            await _visit(stream, socket, *admitted)
         finally:
             self._heartbeat.discard(socket)
             socket.end()

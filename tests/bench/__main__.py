@@ -16,11 +16,11 @@ from .compare import compare
 from .editing import DOCUMENTS
 from .idle import Cold, Memory, cold, memory
 from .load import QUICK, Size
-from .relays import RELAYS
+from .relays import GATEWAYS, RELAYS
 from .report import as_json, show_at_scale, show_cold, show_comparisons, show_memory
 from .rooms import AtScale, measured
 
-SCENARIOS = {scenario.name: scenario for scenario in (*RELAYS, *DOCUMENTS)}
+SCENARIOS = {scenario.name: scenario for scenario in (*RELAYS, *GATEWAYS, *DOCUMENTS)}
 NAMES = (*SCENARIOS, "cold", "memory", "rooms")
 
 

@@ -11,12 +11,11 @@ import gc
 from dataclasses import dataclass, field
 from statistics import median
 
-from .load import Load, Scenario, Size
+from .load import OURS, Load, Scenario, Size
 from .servers import Server, Unavailable, start
 
 __all__ = ["OURS", "Comparison", "Side", "compare", "percentile"]
 
-OURS = "partyroom"
 SETTLE = 0.06  # what a server puts off (a commit, a collection) still counts
 
 
@@ -123,7 +122,7 @@ class _Contestant:
 
 async def compare(scenario: Scenario, size: Size) -> Comparison:
     """Run ``scenario`` on both servers in turn."""
-    ours = _Contestant(OURS, scenario, size)
+    ours = _Contestant(scenario.subject, scenario, size)
     theirs = _Contestant(scenario.reference, scenario, size)
     try:
         await ours.open()

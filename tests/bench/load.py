@@ -10,8 +10,10 @@ from typing import Protocol, TypeVar
 
 from .wire import Client
 
-__all__ = ["PATIENCE", "QUICK", "Load", "Scenario", "Size", "Window", "acquainted", "opened", "paced", "until"]
+__all__ = ["OURS", "PATIENCE", "QUICK", "Load", "Scenario", "Size", "Window", "acquainted", "opened", "paced", "until"]
 
+OURS = "partyroom"
+"""``partyroom serve``, which is the aiohttp gateway."""
 PATIENCE = 20.0
 """Seconds to wait for what must come."""
 AT_ONCE = 50
@@ -67,14 +69,16 @@ class Load(Protocol):
 
 @dataclass(frozen=True)
 class Scenario:
-    """One row of the table: a kind of work, who else does it, and what ours may cost beside theirs."""
+    """One row of the table: a kind of work, who does it, who else does it, and what ours may cost beside theirs."""
 
     name: str
     title: str
     reference: str
-    target: float
-    """Processor time of ours over theirs, at most."""
+    target: float | None
+    """Processor time of ours over theirs, at most; ``None`` where it is only to be known."""
     open: Callable[[int, Size], Awaitable[Load]]
+    subject: str = OURS
+    """Whose cost it is."""
 
 
 async def paced(rate: float, count: int, act: Callable[[int], None]) -> None:

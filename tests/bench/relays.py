@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from time import perf_counter_ns
 
-from .load import Load, Scenario, Size, Window, acquainted, opened, paced, until
+from .load import OURS, Load, Scenario, Size, Window, acquainted, opened, paced, until
 from .wire import TEXT, Client, connect, masked
 
-__all__ = ["RELAYS"]
+__all__ = ["GATEWAYS", "RELAYS"]
 
 RECEIVERS = 100
 PACE = 50.0
@@ -157,3 +157,11 @@ RELAYS = [
     Scenario("fanout-burst", f"fan-out to {RECEIVERS}, bursts of {BURST}", "ws", 0.10, _bursts),
     Scenario("rooms", f"{ROOMS} rooms of 2, {ROOMS_PACE:,.0f} messages/s", "ws", 0.80, _pairs),
 ]
+
+GATEWAYS = [
+    Scenario("tornado-paced", f"fan-out to {RECEIVERS}, {PACE:.0f} messages/s: Tornado", OURS, 1.3, _paced, "tornado"),
+    Scenario("tornado-burst", f"fan-out to {RECEIVERS}, bursts of {BURST}: Tornado", OURS, 1.3, _bursts, "tornado"),
+    Scenario("asgi-paced", f"fan-out to {RECEIVERS}, {PACE:.0f} messages/s: uvicorn", OURS, None, _paced, "uvicorn"),
+    Scenario("asgi-burst", f"fan-out to {RECEIVERS}, bursts of {BURST}: uvicorn", OURS, None, _bursts, "uvicorn"),
+]
+"""Our other gateways beside the one of aiohttp."""

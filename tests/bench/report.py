@@ -20,9 +20,9 @@ def number(value: float | None, digits: int = 2) -> str:
     return "-" if value is None else f"{value:,.{digits}f}"
 
 
-def met(value: float | None, target: float) -> str:
+def met(value: float | None, target: float | None) -> str:
     """Whether ``value`` is within ``target``, for a cell."""
-    if value is None:
+    if value is None or target is None:
         return "-"
     return "[green]met[/]" if value <= target else "[red]not met[/]"
 
@@ -47,7 +47,7 @@ def show_comparisons(console: Console, comparisons: list[Comparison]) -> None:
         ours, theirs = each.ours, each.theirs
         title = f"{each.scenario.title}\n  beside {theirs.name} {theirs.version}"
         target = each.scenario.target
-        ratio = (number(each.ratio), f"{target:.2f}", met(each.ratio, target))
+        ratio = (number(each.ratio), number(target), met(each.ratio, target))
         costs.add_row(title, number(ours.cost, 3), number(theirs.cost, 3), *ratio)
         latencies.add_row(
             each.scenario.title, *(number(side.latency(rank)) for side in (ours, theirs) for rank in (0.5, 0.99))

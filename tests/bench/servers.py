@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import IO
 
@@ -89,8 +90,6 @@ class Launch:
 
 
 def _partyroom(folder: Path) -> Launch:
-    from importlib.metadata import PackageNotFoundError, version
-
     try:
         found = version("partyroom")
     except PackageNotFoundError:  # run from a checkout that is not installed
@@ -110,7 +109,17 @@ def _y_websocket(folder: Path) -> Launch:
     return Launch("y-websocket", found, command, {"HOST": "127.0.0.1", "PORT": "0"})
 
 
-LAUNCHERS: dict[str, Callable[[Path], Launch]] = {"partyroom": _partyroom, "ws": _ws, "y-websocket": _y_websocket}
+def _mounted(name: str) -> Callable[[Path], Launch]:
+    return lambda folder: Launch(name, version(name), [sys.executable, "-m", "tests.bench.mounted", name])
+
+
+LAUNCHERS: dict[str, Callable[[Path], Launch]] = {
+    "partyroom": _partyroom,
+    "tornado": _mounted("tornado"),
+    "uvicorn": _mounted("uvicorn"),
+    "ws": _ws,
+    "y-websocket": _y_websocket,
+}
 
 
 def _package(name: str) -> tuple[Path, str]:

@@ -53,6 +53,8 @@ class Wire:
         assert parts.hostname is not None
         assert parts.port is not None
         self.host, self.address = parts.netloc, (parts.hostname, parts.port)
+        self.prefix = parts.path
+        """The path under which the rooms lie, where they do not lie at the root."""
         self._socket = socket.socket()
         self._socket.setblocking(False)
         self._got = bytearray()
@@ -148,7 +150,7 @@ class Wire:
         """Ask for a WebSocket, with more header ``lines``; returns the head of the response."""
         key = base64.b64encode(os.urandom(16)).decode()
         head = [
-            first or f"GET {path} HTTP/1.1",
+            first or f"GET {self.prefix}{path} HTTP/1.1",
             f"Host: {self.host}",
             "Connection: Upgrade",
             "Upgrade: websocket",

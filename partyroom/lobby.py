@@ -21,7 +21,8 @@ from .assets import Assets
 from .clock import Clock, LoopClock, Tick
 from .crons import Crons
 from .errors import CloseCode, Refused, StoreError
-from .http import Address, Headers, Request, Response, origin_allowed, split_path
+from .gate import CORS, ask, check_id, check_visitor, unavailable
+from .http import Address, Headers, Request, Response, split_path
 from .limits import DEFAULTS, Limits
 from .outside import outside
 from .parties import Parties, named_parties
@@ -35,14 +36,6 @@ from .stores.memory import MemoryStore
 __all__ = ["Admission", "Lobby"]
 
 log = logging.getLogger("partyroom.lobby")
-
-CORS = {
-    "access-control-allow-origin": "*",
-    "access-control-allow-methods": "GET, POST, PATCH, HEAD, OPTIONS",
-    "access-control-allow-headers": "*",
-    "access-control-max-age": "86400",
-}
-"""What ``cors=True`` means, as partyserver has it, and ``PATCH``, which edits documents."""
 
 
 class Admission(NamedTuple):
@@ -180,9 +173,9 @@ class Lobby:
             if found is None:
                 return self._admit_outside(request)
             party_class, request = found
-            self._check_visitor(request)
+            check_visitor(request, self.origins, self.limits)
             async with asyncio.timeout(self.limits.handshake):
-                asked = await _ask(party_class, "on_before_connect", request)
+                asked = await ask(party_class, "on_before_connect", request)
             if isinstance(asked, Response):
                 return asked
             self._check_full()
@@ -193,25 +186,19 @@ class Lobby:
         except Refused as refused:
             return Response(refused.reason + "\n", refused.status)
         except (StoreError, TimeoutError) as error:
-            return _unavailable(request, error)
+            return unavailable(request, error)
 
     def _admit_outside(self, request: Request) -> Admission:
         """A WebSocket that addresses no room: to a room of its own, where the first party has ``on_socket``."""
         if self._outside_party is None:
             raise Refused(404, "Not found: rooms live at /parties/:party/:room")
-        self._check_visitor(request)
+        check_visitor(request, self.origins, self.limits)
         self._check_full()
         self._check_place()
         limits = self._first_party.limits or self.limits
         room = self._build(self._outside_party, Address("", request.path), limits, fence=0)
         self._outside.add(room)
         return Admission(room, request.replace(env=self.env, parties=self.parties))
-
-    def _check_visitor(self, request: Request) -> None:
-        if not origin_allowed(request, self.origins):
-            raise Refused(403, f"Origin {request.headers.get('origin')!a} is not allowed here")
-        if len(request.query.get("_pk", "")) > self.limits.connection_id:
-            raise Refused(400, f"A connection id has at most {self.limits.connection_id} characters")
 
     def _check_full(self) -> None:
         if self.limits.connections is not None and self.connected >= self.limits.connections:
@@ -226,7 +213,7 @@ class Lobby:
             party_class, request = found
             if request.method == "OPTIONS" and len(self._cors):
                 return Response(status=200, headers=self._cors)
-            asked = await _ask(party_class, "on_before_request", request)
+            asked = await ask(party_class, "on_before_request", request)
             if isinstance(asked, Response):
                 return asked.with_headers(self._cors)
             room = await self.room(Address(request.party, request.room))
@@ -234,7 +221,7 @@ class Lobby:
         except Refused as refused:
             return Response(refused.reason + "\n", refused.status).with_headers(self._cors)
         except StoreError as error:
-            return _unavailable(request, error).with_headers(self._cors)
+            return unavailable(request, error).with_headers(self._cors)
 
     async def _fetch_outside(self, request: Request) -> Response:
         """A file, else what ``on_fetch`` says, else a page."""
@@ -271,7 +258,7 @@ class Lobby:
         party_class = self.party_classes.get(address.party)
         if party_class is None:
             raise Refused(404, "Not found: there is no such party here")
-        self._check_id(address.room)
+        check_id(address.room, self.limits)
         return party_class, request.replace(
             party=address.party, room=address.room, subpath=subpath, env=self.env, parties=self.parties
         )
@@ -284,14 +271,6 @@ class Lobby:
         except Exception:
             log.exception("%s %s: rewrite failed", request.method, request.path)
             raise Refused(500, "Internal server error") from None
-
-    def _check_id(self, room_id: str) -> None:
-        try:
-            size = len(room_id.encode())
-        except UnicodeEncodeError:
-            raise Refused(400, "A room id is text, without lone surrogates") from None
-        if not 0 < size <= self.limits.room_id:
-            raise Refused(400, f"A room id is 1 to {self.limits.room_id} bytes of UTF-8")
 
     # -- rooms -------------------------------------------------------------------------------------------------------
 
@@ -317,7 +296,7 @@ class Lobby:
         party_class = self.party_classes.get(address.party)
         if party_class is None:
             raise Refused(404, "Not found: there is no such party here")
-        self._check_id(address.room)
+        check_id(address.room, self.limits)
         fence = await self._placement.claim(address)
         if self.closing:
             raise Refused(503, "This server is going away")
@@ -388,27 +367,3 @@ class Lobby:
         room = self._rooms.get(address)
         storage = room.storage if room is not None else Storage(self.store, address)
         await storage.set_alarm(None)
-
-
-def _unavailable(request: Request, error: Exception) -> Response:
-    why = "on_before_connect took too long" if isinstance(error, TimeoutError) else error
-    log.error("%s %s: %s", request.method, request.path, why)
-    return Response("This server cannot do it now\n", 503)
-
-
-async def _ask(party_class: type[Party], hook: str, request: Request) -> Request | Response:
-    """Ask a before-hook: a Response refuses, a Request replaces, ``None`` goes on."""
-    try:
-        answer = await settled(getattr(party_class, hook)(request))
-        if answer is not None and not isinstance(answer, (Request, Response)):
-            raise TypeError(f"{hook} returned {type(answer).__name__}, not a Request, a Response or None")
-    except Exception:
-        log.exception("%s/%s: %s failed", request.party, request.room, hook)
-        return Response("Internal server error\n", 500)
-    if isinstance(answer, Request) and not answer.room:  # made anew: it is for this room all the same
-        named = split_path(answer.path)
-        rest = request.subpath if named is None else named[1]
-        return answer.replace(
-            party=request.party, room=request.room, subpath=rest, env=request.env, parties=request.parties
-        )
-    return request if answer is None else answer

@@ -26,7 +26,7 @@ LAYERS = [
     ["storage", "sql"],
     ["alarms"],
     ["party", "auth"],
-    ["life", "crons", "assets"],
+    ["life", "gate", "crons", "assets"],
     ["room"],
     ["local", "outside"],
     ["placement"],

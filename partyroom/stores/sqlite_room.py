@@ -1,9 +1,6 @@
-"""One room's SQL database in SQLite: what a statement may do there, how long, and how much it may fill.
+"""One room's SQL database in SQLite: its file, its transactions, how long a statement takes and how much there may be.
 
-A statement comes from the room's own code, but what is in it may not, and nothing that it says may reach beyond the
-room: an authorizer (https://sqlite.org/c3ref/set_authorizer.html) allows what works on the room's own tables and
-refuses the rest, as ``ATTACH``, extensions, and pragmas that change how the file is kept. Everything here blocks and
-belongs on a thread.
+What a statement may do at all is in ``sqlite_rules``. Everything here blocks and belongs on a thread.
 """
 
 from __future__ import annotations
@@ -22,6 +19,7 @@ from ..errors import Damaged, LimitError, PartyroomError, SqlError, StoreError
 from .files import COMPANIONS, beside, set_aside, sync_folder
 from .sql import Parameters, Row
 from .sqlite_file import DAMAGE, explained
+from .sqlite_rules import Rules
 
 __all__ = ["RoomFile"]
 
@@ -44,36 +42,6 @@ _LIMITS: Final = {
     sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH: 100,  # a longer one can take for ever, and is not interrupted
     sqlite3.SQLITE_LIMIT_ATTACHED: 0,
 }
-_PRAGMAS: Final = {
-    "pragma": {"page_count", "page_size", "freelist_count", "data_version", "foreign_keys"},
-    "of": {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
-    | {"foreign_key_check", "quick_check", "integrity_check", "user_version", "defer_foreign_keys"},
-}
-"""Those that only tell something, and those that may also be given an argument."""
-_FUNCTIONS: Final = {"load_extension", "fts3_tokenizer", "readfile", "writefile", "edit"}
-"""What is refused of the functions: the rest computes."""
-_MODULES: Final = {"fts5", "fts5vocab"}
-_ALLOWED: Final = {
-    sqlite3.SQLITE_READ,
-    sqlite3.SQLITE_SELECT,
-    sqlite3.SQLITE_INSERT,
-    sqlite3.SQLITE_UPDATE,
-    sqlite3.SQLITE_DELETE,
-    sqlite3.SQLITE_RECURSIVE,
-    sqlite3.SQLITE_CREATE_TABLE,
-    sqlite3.SQLITE_CREATE_INDEX,
-    sqlite3.SQLITE_CREATE_VIEW,
-    sqlite3.SQLITE_CREATE_TRIGGER,
-    sqlite3.SQLITE_DROP_TABLE,
-    sqlite3.SQLITE_DROP_INDEX,
-    sqlite3.SQLITE_DROP_VIEW,
-    sqlite3.SQLITE_DROP_TRIGGER,
-    sqlite3.SQLITE_DROP_VTABLE,
-    sqlite3.SQLITE_ALTER_TABLE,
-    sqlite3.SQLITE_REINDEX,
-    sqlite3.SQLITE_ANALYZE,
-}
-_TRANSACTIONS: Final = {sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_SAVEPOINT}
 
 
 class RoomFile:
@@ -96,8 +64,7 @@ class RoomFile:
         self._transaction: object | None = None
         self._deadline: float | None = None
         self._was_late = False
-        self._ours = False
-        self._refused = ""
+        self._rules = Rules()
 
     @property
     def is_open(self) -> bool:
@@ -195,41 +162,8 @@ class RoomFile:
 
     def _own(self, connection: sqlite3.Connection, statement: str) -> None:
         """Run a statement of ours, which nothing forbids."""
-        self._ours = True
-        try:
+        with self._rules.lifted():
             connection.execute(statement + _OWN).close()
-        finally:
-            self._ours = False
-
-    # -- what is allowed ---------------------------------------------------------------------------------------------
-
-    def _authorize(self, action: int, first: str | None, second: str | None, base: str | None, _: str | None) -> int:
-        if self._ours or self._may(action, first or "", second or "", base or ""):
-            return sqlite3.SQLITE_OK
-        return sqlite3.SQLITE_DENY
-
-    def _may(self, action: int, first: str, second: str, base: str) -> bool:
-        if base == "temp" and action not in (sqlite3.SQLITE_READ, sqlite3.SQLITE_SELECT):
-            self._refused = "a temporary table, which would not outlast the room's sleep, is not kept"
-        elif action in _ALLOWED:
-            return True
-        elif action == sqlite3.SQLITE_FUNCTION:
-            self._refused = f"the function {second} may not be used"
-            return second.lower() not in _FUNCTIONS
-        elif action == sqlite3.SQLITE_PRAGMA:
-            name = first.lower()
-            self._refused = f"PRAGMA {name} may not be {'set' if second else 'asked'}"
-            return name in _PRAGMAS["of"] or (name in _PRAGMAS["pragma"] and not second)
-        elif action == sqlite3.SQLITE_CREATE_VTABLE:
-            self._refused = f"a virtual table may not be made with {second}"
-            return second.lower() in _MODULES
-        elif action in _TRANSACTIONS:
-            self._refused = "transactions begin with: async with room.sql.transaction() as sql"
-        elif action in (sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH):
-            self._refused = "a room has one database (ATTACH, DETACH and VACUUM are not for it)"
-        else:
-            self._refused = "this kind of statement may not be used"
-        return False
 
     def _late(self) -> bool:
         """Whether the statement that runs has had its time."""
@@ -340,7 +274,7 @@ class RoomFile:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # damage shows here
         for limit, most in _LIMITS.items():
             connection.setlimit(limit, most)
-        connection.set_authorizer(self._authorize)
+        connection.set_authorizer(self._rules.authorize)
         connection.set_progress_handler(self._late, STEPS)
         return connection
 
@@ -348,7 +282,7 @@ class RoomFile:
 
     def _explaining(self, work: Callable[[], T]) -> T:
         """Run ``work``; what SQLite raises becomes an error of ours."""
-        self._refused = ""
+        self._rules.refused = ""
         try:
             return work()
         except PartyroomError:
@@ -363,7 +297,7 @@ class RoomFile:
         name = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
         match code:
             case sqlite3.SQLITE_AUTH:
-                return SqlError(f"not in a room's database: {self._refused or error}", name)
+                return SqlError(f"not in a room's database: {self._rules.refused or error}", name)
             case sqlite3.SQLITE_INTERRUPT if self._was_late:
                 return LimitError(f"a statement may take {self.seconds} s, and this one was stopped: add an index?")
             case sqlite3.SQLITE_TOOBIG:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from urllib.parse import quote
 
+import aiohttp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from partyroom import Assets, Lobby, Party, Request, Response
 from partyroom.assets import is_hashed
+from partyroom.gateways.aiohttp import Server
 from partyroom.testing import fetch
 
 PAGE = {"sec-fetch-mode": "navigate", "accept": "text/html"}
@@ -373,3 +376,24 @@ class TestSinglePages:
             assert (await fetch(lobby, "/parties/front/x", headers=PAGE)).body == b"a room"
             assert (await fetch(lobby, "/api", headers=PAGE)).body == b"api"
             assert (await fetch(lobby, "/parties/unknown/x", headers=PAGE)).status == 404
+
+
+async def test_a_gateway_sends_them_as_they_are(public: Path) -> None:
+    async with (
+        Server(Lobby(Front, assets=public), port=0) as server,
+        aiohttp.ClientSession(server.url, headers={"accept-encoding": "identity"}) as http,
+        asyncio.timeout(5),
+    ):
+        async with http.get("/numbers.bin") as whole, http.head("/numbers.bin") as head:
+            tag = whole.headers["etag"]
+            assert (await whole.read(), await head.read()) == (bytes(range(100)), b"")
+            assert head.headers["content-length"] == whole.headers["content-length"] == "100"
+            assert head.headers["etag"] == tag
+        async with http.get("/numbers.bin", headers={"range": "bytes=5-9", "if-range": tag}) as part:
+            assert (part.status, await part.read(), part.headers["content-length"]) == (206, bytes(range(5, 10)), "5")
+        async with http.get("/numbers.bin", headers={"if-none-match": tag}) as same:
+            assert (same.status, await same.read(), same.headers["etag"]) == (304, b"", tag)
+        async with http.get("/numbers.bin", headers={"range": "bytes=100-"}) as beyond:
+            assert (beyond.status, beyond.headers["content-range"]) == (416, "bytes */100")
+        async with http.get("/docs") as folder:
+            assert (str(folder.url), await folder.text()) == (f"{server.url}/docs/", "<h1>docs</h1>")

@@ -21,7 +21,7 @@ from .report import as_json, show_at_scale, show_cold, show_comparisons, show_me
 from .rooms import AtScale, measured
 
 SCENARIOS = {scenario.name: scenario for scenario in (*RELAYS, *GATEWAYS, *DOCUMENTS)}
-NAMES = (*SCENARIOS, "cold", "memory", "rooms")
+NAMES = (*SCENARIOS, "cold", "memory", "scale")
 
 
 async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any]:
@@ -38,7 +38,7 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
                 colds = await cold(size)
             elif name == "memory":
                 memories = await memory(size)
-            elif name == "rooms":
+            elif name == "scale":
                 rooms = await measured(size.rooms)
             else:
                 comparisons.append(await compare(SCENARIOS[name], size))

@@ -132,6 +132,8 @@ class Peers:
         if last_write is None:
             connection.send(answer)
             return
+        if self._room.storage.failing:  # the answer may take long, and the client is to stay
+            self.introduce(connection)
 
         def written(done: asyncio.Future[None]) -> None:
             if not done.cancelled() and done.exception() is None and not peer.foreign:

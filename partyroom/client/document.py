@@ -38,7 +38,7 @@ from ..limits import MIB
 from .keep import Keep, Keepable
 from .options import SocketOptions
 from .session import DocumentStatus, Session
-from .socket import Fresh, PartySocket, fresh
+from .socket import Fresh, PartySocket, Status, fresh
 from .undo import SharedType, Undo
 from .url import Scalar
 from .values import SharedArray, SharedMap, SharedText, Values
@@ -211,9 +211,13 @@ class DocumentClient:
     @property
     def failure(self) -> str:
         """Why there is no connection, for people to read; empty where there is one."""
-        if self._socket.error is not None:
-            return self._socket.error.reason or str(self._socket.error)
-        return self._session.failure or self._socket.failure
+        socket = self._socket
+        if socket.error is not None:
+            return socket.error.reason or str(socket.error)
+        if socket.status is Status.OPEN or socket.close_code is None:
+            return self._session.failure or socket.failure
+        ended = ConnectionClosed(socket.close_code, socket.close_reason)
+        return self._session.failure or socket.failure or str(ended)
 
     @property
     def socket(self) -> PartySocket:

@@ -25,14 +25,16 @@ from pycrdt import Doc
 
 from ..clock import Clock, Timer
 from ..errors import CloseCode, ConnectionClosed, ProtocolError, QueueFull, Refused, StoreError
-from ..protocols import chunks, guard, yjs
+from ..protocols import chunks, yjs
 from ..protocols.replica import Replica, ReplicaBroken
 from .callbacks import Callbacks
+from .dialect import Dialect, YjsDialect
+from .engine import REMOTE, engine, rescued
 from .hocuspocus import HocuspocusDialect
 from .keep import Keep
 from .presence import Change
 from .socket import PartySocket, Status
-from .sync import REMOTE, Dialect, Sync, YjsDialect, engine
+from .sync import Sync
 from .waiting import Changes
 
 __all__ = ["DocumentStatus", "Session"]
@@ -97,8 +99,7 @@ class Session:
         self._thread = 0
         self._turning = False
         self._accepted: list[bytes] = []
-        self._flushing = False
-        self._reloading = False
+        self._flushing = self._reloading = self._warned = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._renewal: Timer | None = None
         socket.on_open(self._opened)
@@ -175,7 +176,7 @@ class Session:
 
     def _opened(self) -> None:
         with self.lock, self._hanging_up():
-            self.failure = ""
+            self.failure, self._warned = "", False
             for message in self._dialect.opened(self.token):
                 self._post(message)
             self.sync.opened()
@@ -198,7 +199,8 @@ class Session:
     def _hanging_up(self) -> Iterator[None]:
         """Whatever goes wrong costs the connection and no more."""
         try:
-            yield
+            with engine():
+                yield
         except Refused as refused:
             self._hang_up(CloseCode.FORBIDDEN, refused.reason)
         except ConnectionClosed as ended:
@@ -330,10 +332,17 @@ class Session:
                     self.keep.append(update)
                 self._compact()
         if accepted:
+            self._warn_reader()
             self.on_change()
             if not self._flushing:
                 self._flushing = True
                 self._spawn(self._flush())
+
+    def _warn_reader(self) -> None:
+        """Whoever edits what is read only may not have looked."""
+        if self.sync.read_only is not None and self.sync.stored < self.sync.edits and not self._warned:
+            self._warned = True
+            log.warning("what is edited of %s stays here: %s", self.socket.url, self.sync.read_only)
 
     async def _flush(self) -> None:
         """Send what was edited, when little else waits to be sent."""
@@ -352,15 +361,15 @@ class Session:
     def _compact(self, *, ending: bool = False) -> None:
         if self.keep is None or self._reloading or not self.keep.worth_compacting(ending=ending):
             return
-        snapshot = self.sync.replica.compact()
-        if snapshot is not None:
-            self.keep.compact(snapshot, self.sync.replica.waiting)
+        with self._hanging_up():
+            if (snapshot := self.sync.replica.compact()) is not None:
+                self.keep.compact(snapshot, self.sync.replica.waiting)
 
     # -- when the engine breaks --------------------------------------------------------------------------------------
 
     def _recover(self) -> None:
         """Go on with the content in another document; where it cannot be read, with what is kept, if anything."""
-        if (replica := _rescued(self.sync.replica)) is not None:
+        if (replica := rescued(self.sync.replica)) is not None:
             log.error("the document of %s goes on in a new object", self.socket.url)
             self.sync.rebuilt(replica)
             return
@@ -378,17 +387,3 @@ class Session:
             self._reloading = False  # and where that has failed, what is kept is not replaced
         except (StoreError, ProtocolError):
             log.exception("the kept document of %s could not be read", self.socket.url)
-
-
-def _rescued(broken: Replica) -> Replica | None:
-    """A replica with the content of a broken one, where all of that can be read."""
-    replica = Replica(origin=REMOTE)
-    try:
-        with engine():
-            replica.apply(broken.snapshot())
-            for update in broken.waiting:
-                replica.apply(update)
-            whole = guard.state_vector(replica.state_vector()) == guard.state_vector(broken.state_vector())
-    except (ProtocolError, ValueError, RuntimeError):
-        return None
-    return replica if whole else None

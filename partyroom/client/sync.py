@@ -20,75 +20,18 @@ back when all before it is on disk. One question is under way at a time. A serve
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from collections.abc import Iterable
+from typing import Any, Protocol
 
-from pycrdt import Doc, merge_updates
+from pycrdt import Doc
 
 from ..protocols import yjs
 from ..protocols.lib0 import read_varuint, varuint
-from ..protocols.replica import Replica, ReplicaBroken
+from ..protocols.replica import Replica
+from .engine import REMOTE, engine, merged
 from .presence import Change, Presence
 
-__all__ = ["REMOTE", "Dialect", "Owner", "Sync", "YjsDialect", "engine", "merged"]
-
-REMOTE: Final = "partyroom.remote"
-"""The origin of transactions that bring in others' edits."""
-
-
-class Dialect(Protocol):
-    """How servers of one family put the messages of ``protocols.yjs`` (binary) and an application's own (text)."""
-
-    renews: bool
-    """Whether servers of this family forget, like y-protocols, who is silent for 30 seconds."""
-
-    def opened(self, token: str) -> Iterable[bytes]:
-        """A connection has opened; what is said before everything else."""
-        ...
-
-    def write(self, message: str | bytes) -> Iterable[str | bytes]:
-        """A message of ours in their words."""
-        ...
-
-    def read(self, message: str | bytes) -> Iterable[str | bytes]:
-        """Their message in our words. Raises ``ProtocolError``; ``Refused`` where the server will not have us;
-        ``ConnectionClosed`` where it is done with this connection."""
-        ...
-
-    def answers(self) -> Iterable[bytes]:
-        """What the server would say to what was just written, and has said before."""
-        ...
-
-    def closing(self) -> Iterable[bytes]:
-        """The connection is about to close; what is said after everything else."""
-        ...
-
-
-class YjsDialect:
-    """The words are the same."""
-
-    renews = False
-
-    def opened(self, token: str) -> Iterable[bytes]:
-        """Nothing: a token is in the query."""
-        return ()
-
-    def write(self, message: str | bytes) -> Iterable[str | bytes]:
-        """The message as it is."""
-        return (message,)
-
-    def read(self, message: str | bytes) -> Iterable[str | bytes]:
-        """The message as it is."""
-        return (message,)
-
-    def answers(self) -> Iterable[bytes]:
-        """Nothing: the server answers for itself."""
-        return ()
-
-    def closing(self) -> Iterable[bytes]:
-        """Nothing: the WebSocket's own goodbye is enough."""
-        return ()
+__all__ = ["Owner", "Sync"]
 
 
 class Owner(Protocol):
@@ -393,25 +336,3 @@ class Sync:
 
 def _nothing(update: bytes) -> None:
     """Somebody edits a document that is not used any more."""
-
-
-@contextmanager
-def engine() -> Iterator[None]:
-    """A panic of the engine, which is a ``BaseException``, leaves as ``ReplicaBroken``."""
-    try:
-        yield
-    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
-        raise
-    except BaseException as error:
-        raise ReplicaBroken(f"{type(error).__name__}: {error}") from None
-
-
-def merged(updates: list[bytes]) -> list[bytes]:
-    """The updates as one, where there are several and the engine can do it."""
-    if len(updates) < 2:
-        return updates
-    try:
-        with engine():
-            return [merge_updates(*updates)]
-    except (ReplicaBroken, ValueError):
-        return updates

@@ -1,7 +1,7 @@
 """Undo: takes back what this program's user did, and never what others did meanwhile.
 
 An edit counts as the user's when it was made here in a transaction without an origin or, where origins are named, in a
-transaction of one of them. What comes from the server has an origin of its own (``sync.REMOTE``).
+transaction of one of them. What comes from the server has an origin of its own (``engine.REMOTE``).
 """
 
 from __future__ import annotations

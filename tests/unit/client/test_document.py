@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from pycrdt import Doc, Text
 
+from partyroom import MemoryStore
 from partyroom.client.document import DocumentClient, DocumentStatus, NotSaved
+from partyroom.client.values import Values
 from partyroom.errors import ConnectionClosed, HandshakeRefused
 from partyroom.protocols import yjs
 from partyroom.protocols.lib0 import varuint
@@ -127,6 +129,17 @@ class TestInStep:
             with pytest.raises(ConnectionClosed, match="no connection"):
                 ada.send_custom_message("hello?")
 
+    async def test_values_read_and_write_it(self, inside: Inside) -> None:
+        async with inside.joined() as ada, inside.joined() as bob:
+            mine, theirs = Values(ada), Values(bob)
+            heard: list[Any] = []
+            theirs.map("state").on_change(heard.append)
+            mine.map("state")["count"] = 3
+            await settle()
+            assert dict(theirs.map("state")) == {"count": 3}
+            assert len(heard) == 1
+            assert heard[0].remote
+
 
 class TestHowItStands:
     async def test_the_status_tells_of_every_turn(self, inside: Inside, dialect: dict[str, Any]) -> None:
@@ -149,6 +162,16 @@ class TestHowItStands:
             await inside.clock.advance(6)
             with pytest.raises(TimeoutError, match=r"notes/a is not synced within 5 s.*the network is down"):
                 await waiting
+
+    async def test_a_lost_connection_is_told_with_its_reason(self, inside: Inside) -> None:
+        async with inside.joined() as ada:
+            assert ada.failure == ""
+            inside.down = True
+            inside.wires[0].socket.transport.close(1012, "the room starts again")
+            await settle()
+            assert ada.failure == "the connection has ended (1012: the room starts again)"
+            await inside.clock.advance(2)
+            assert ada.failure == "the network is down"
 
     async def test_a_client_that_is_turned_away_says_so_to_whoever_waits(self, inside: Inside) -> None:
         async with inside.client(room="secret") as ada:
@@ -269,6 +292,17 @@ class TestReadOnly:
                 await ada.saved()
             assert str(inside.party.doc.get("body", type=Text)) == ""
 
+    async def test_the_log_says_so_to_who_edits_without_looking(
+        self, inside: Inside, reader: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with inside.joined(**reader) as ada:
+            for _ in range(3):
+                body(ada).insert(0, "x")
+                await settle()
+            assert [record.getMessage() for record in caplog.records if "stays here" in record.getMessage()] == [
+                f"what is edited of {ada.socket.url} stays here: this client may only read"
+            ]
+
     async def test_it_reads_what_the_others_write(self, inside: Inside, reader: dict[str, Any]) -> None:
         async with inside.joined(**reader) as ada, inside.joined() as bob:
             body(bob).insert(0, "for all")
@@ -357,6 +391,16 @@ class TestHistory:
             body(ada).insert(0, olds[0].split("old ")[0])
             await inside.saved(ada)
             assert text(bob) == "written offline, new "
+
+    async def test_who_is_shown_to_the_others_stays_so(self, inside: Inside) -> None:
+        async with inside.joined(user={"name": "Ada"}) as ada, inside.joined() as bob:
+            body(ada).insert(0, "old ")
+            await inside.saved(ada)
+            before = ada.client_id
+            await inside.party.replace(_document("new "))
+            await settle()
+            assert ada.client_id != before
+            assert bob.others == {ada.client_id: {"user": {"name": "Ada"}}}
 
     async def test_a_document_that_gets_its_first_lineage_is_not_reset(self, inside: Inside) -> None:
         async with inside.joined() as ada, inside.joined() as bob:
@@ -474,6 +518,33 @@ class TestWhatServersSend:
             assert text(ada) == text(bob)
             assert sorted(text(ada).split()) == sorted(["goes", "on", "not", "sent", "yet", "and", "bob", "online"])
 
+    @pytest.mark.parametrize("keeps", [True, False])
+    async def test_a_document_that_cannot_even_be_read_any_more_comes_from_what_is_kept_and_from_the_server(
+        self, inside: Inside, monkeypatch: pytest.MonkeyPatch, keeps: bool
+    ) -> None:
+        class Panic(BaseException):
+            pass
+
+        def fail(update: bytes = b"") -> bytes:
+            raise Panic("broken")
+
+        store = MemoryStore() if keeps else None
+        async with inside.joined(keep=store) as ada, inside.joined() as bob:
+            body(ada).insert(0, "sent ")
+            await settle()
+            monkeypatch.setattr(inside.wires[0].socket, "send", _swallow)
+            body(ada).insert(0, "never sent ")
+            await settle()
+            monkeypatch.setattr(ada.doc, "apply_update", fail)
+            monkeypatch.setattr(ada.doc, "get_update", fail)
+            body(bob).insert(0, "bob ")
+            await inside.pass_time()
+            assert text(ada) == text(bob)
+            assert sorted(text(ada).split()) == (["bob", "never", "sent", "sent"] if keeps else ["bob", "sent"])
+            body(ada).insert(0, "goes on ")
+            await inside.saved(ada)
+            assert text(ada) == text(bob)
+
     async def test_an_emoji_cut_in_half_by_another_is_a_new_document_object_with_the_same_content(
         self, inside: Inside
     ) -> None:
@@ -492,6 +563,10 @@ class TestWhatServersSend:
             body(ada).insert(0, "still in step ")
             await inside.saved(ada)
             assert text(ada) == str(inside.party.doc.get("body", type=Text))
+
+
+async def _swallow(message: str | bytes) -> None:
+    """The network takes it, and that was that."""
 
 
 def _document(content: str) -> bytes:

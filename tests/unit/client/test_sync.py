@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pycrdt import Doc, Text
 
+from partyroom.client.dialect import YjsDialect
+from partyroom.client.engine import engine, merged
 from partyroom.client.presence import Change
-from partyroom.client.sync import Sync, YjsDialect, engine, merged
+from partyroom.client.sync import Sync
 from partyroom.errors import ProtocolError
 from partyroom.protocols import yjs
 from partyroom.protocols.lib0 import varuint

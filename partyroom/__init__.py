@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .assets import Assets
+    from .client.blocking import connect
     from .connection import Connection
     from .crons import Cron
     from .documents.multiplex import HocuspocusParty
@@ -44,6 +45,7 @@ __all__ = [
     "Response",
     "Room",
     "SQLiteStore",
+    "connect",
 ]
 
 _HOME = {
@@ -66,6 +68,7 @@ _HOME = {
     "Response": "http",
     "Room": "room",
     "SQLiteStore": "stores.sqlite",
+    "connect": "client.blocking",
 }
 
 

@@ -16,7 +16,10 @@ from .socket import PartySocket, Status
 
 if TYPE_CHECKING:
     from .asking import AskFailed, Asking, NobodyAnswered
+    from .blocking import connect
     from .document import DocumentClient, DocumentStatus, NotSaved
+    from .document_room import DocumentRoom
+    from .open_room import OpenRoom, SocketRoom
     from .values import Change, KeyEdit, Position, SharedArray, SharedMap, SharedText, SpanEdit, Values
 
 __all__ = [
@@ -26,11 +29,13 @@ __all__ = [
     "Change",
     "ConnectionClosed",
     "DocumentClient",
+    "DocumentRoom",
     "DocumentStatus",
     "HandshakeRefused",
     "KeyEdit",
     "NobodyAnswered",
     "NotSaved",
+    "OpenRoom",
     "PartySocket",
     "PartyroomError",
     "Position",
@@ -38,10 +43,12 @@ __all__ = [
     "SharedArray",
     "SharedMap",
     "SharedText",
+    "SocketRoom",
     "SpanEdit",
     "Status",
     "Unreachable",
     "Values",
+    "connect",
     "fetch",
 ]
 
@@ -50,16 +57,20 @@ _HOME = {
     "Asking": "asking",
     "Change": "values",
     "DocumentClient": "document",
+    "DocumentRoom": "document_room",
     "DocumentStatus": "document",
     "KeyEdit": "values",
     "NobodyAnswered": "asking",
     "NotSaved": "document",
+    "OpenRoom": "open_room",
     "Position": "values",
     "SharedArray": "values",
     "SharedMap": "values",
     "SharedText": "values",
+    "SocketRoom": "open_room",
     "SpanEdit": "values",
     "Values": "values",
+    "connect": "blocking",
 }
 
 

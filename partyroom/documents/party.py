@@ -7,7 +7,6 @@ WebSocket ping is silence to them.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeVar
@@ -19,18 +18,17 @@ from ..errors import CloseCode, ProtocolError, Refused
 from ..http import Request, Response
 from ..limits import MIB, Limits
 from ..party import MaybeAwaitable, Party, settled
-from ..protocols import chunks, guard, yjs
+from ..protocols import chunks, yjs
 from ..protocols.awareness import Awareness
 from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
 from . import versions_http
 from .authors import Author
-from .caution import Caution
 from .history import History
 from .http import Face
-from .log import Log
-from .peers import Peers
+from .live import CANNOT, LiveDocument
+from .peers import REPLACED, Peers
 from .quarantine import Quarantined
 from .saving import Saver
 from .versions import Version, Versioning
@@ -40,9 +38,6 @@ __all__ = ["DocumentParty"]
 log = logging.getLogger("partyroom.documents")
 
 T = TypeVar("T")
-
-REPLACED = "this document has been replaced: load it anew"
-CANNOT = "this update cannot be applied"
 
 
 class DocumentParty(Party):
@@ -64,14 +59,10 @@ class DocumentParty(Party):
     def __init__(self, room: Room) -> None:
         super().__init__(room)
         self._peers = Peers.of(room)
-        self._replica = Replica()
-        self._log = Log(room.storage)
-        self._caution = Caution(room)
-        self._last_write: Write | None = None
+        self._live = LiveDocument(room, self._peers, accepted=weakly(self._accepted), opened=weakly(self._opened))
         self._saver = Saver(room, weakly(self.on_save)) if type(self).on_save is not DocumentParty.on_save else None
-        self._rebuilding: asyncio.Task[None] | None = None
         rules = self.versioning
-        self._history = None if rules is None else History(room, rules, self.awareness, weakly(self._merge_own))
+        self._history = None if rules is None else History(room, rules, self.awareness, weakly(self._go_back))
         self._face = Face()
 
     @property
@@ -79,7 +70,7 @@ class DocumentParty(Party):
         """The live document. Take shared types from it when you need them: it is built anew where the engine fails, and
         where an edit cuts an emoji in half.
         """
-        return self._replica.doc
+        return self._live.doc
 
     @property
     def awareness(self) -> Awareness:
@@ -89,7 +80,7 @@ class DocumentParty(Party):
     @property
     def lineage(self) -> str:
         """The id of the document's history, another one after ``replace``; empty as long as nothing is stored."""
-        return self._log.lineage
+        return self._live.lineage
 
     # -- for subclasses ----------------------------------------------------------------------------------------------
 
@@ -150,10 +141,10 @@ class DocumentParty(Party):
         ``by`` is whose edit it is in the history. Raises ``ProtocolError`` where it cannot be applied, and
         ``StoreError``.
         """
-        await self._let_in(update, by or "this server")
-        self._merge(update, by or "this server")
-        if self._last_write is not None:
-            await self._last_write
+        sender = by or "this server"
+        await self._live.let_in(update, sender)
+        self._live.merge(update, sender)
+        await self._live.saved()
 
     async def replace(self, update: bytes) -> None:
         """Put the whole document ``update`` in the place of this one and its history; returns when it is on disk.
@@ -164,37 +155,14 @@ class DocumentParty(Party):
 
         Raises ``ProtocolError`` for what is no whole document, and ``StoreError``.
         """
-        await self._let_in(update, "this server")
-        replica = Replica()
-        try:
-            replica.apply(update)
-        except ReplicaBroken as error:
-            raise ProtocolError(error.reason, error.code) from None
-        if replica.pending or (snapshot := replica.compact()) is None:
-            raise ProtocolError("this update is not a whole document: it builds on others", CloseCode.POLICY_VIOLATION)
-        if self._history is None:
-            self._put(replica, snapshot)
-        else:
-            async with self._history.replaced():
-                self._put(replica, snapshot)
-        for connection, peer in self._peers:
-            if peer.lineage is None:
-                connection.close(CloseCode.GONE, REPLACED)
-        self._peers.lineage_is_now(self._log.lineage)
+        await self._live.replace(update, None if self._history is None else self._history.replaced())
         if self._saver is not None:
             self._saver.changed()
-        await self._caution.begin_anew(snapshot)
-        if self._last_write is not None:
-            await self._last_write
+        await self._live.saved()
 
     async def quarantined(self) -> list[Quarantined]:
         """Updates that broke the engine or killed a server, and were not applied again: the newest, oldest first."""
-        return await self._caution.quarantine.all()
-
-    def _put(self, replica: Replica, snapshot: bytes) -> None:
-        before, now = map(guard.state_vector, (self._replica.state_vector(), replica.state_vector()))
-        self._last_write = self._log.replace(snapshot, before, now)
-        self._install(replica)
+        return await self._live.quarantined()
 
     # -- history -----------------------------------------------------------------------------------------------------
 
@@ -217,7 +185,7 @@ class DocumentParty(Party):
 
         What is the same in both is not touched, so edits that others make meanwhile merge. Raises ``Refused`` (404).
         """
-        await self._whole()
+        await self._live.whole()
         return await self.history.restore(id, self.history.author(author))
 
     async def undo(self, who: Connection | str) -> bool:
@@ -225,13 +193,13 @@ class DocumentParty(Party):
 
         Raises ``Refused`` (409) where too much has happened since.
         """
-        await self._whole()
+        await self._live.whole()
         author = self.history.author(who)
         return await self.history.undo(author.who, author)
 
     async def redo(self, who: Connection | str) -> bool:
         """Bring back what was undone of somebody last, unless they have edited since; whether there was any."""
-        await self._whole()
+        await self._live.whole()
         author = self.history.author(who)
         return await self.history.redo(author.who, author)
 
@@ -240,42 +208,17 @@ class DocumentParty(Party):
     async def on_start(self) -> None:
         """Load the document."""
         try:
-            await self._load()
+            await self._live.load()
             update = await settled(self.on_load())
         except BaseException:
-            self._caution.close()
+            self._live.close()
             raise
-        if update is not None and self._replica.apply(update):
-            self._accepted(update)
-
-    async def _load(self) -> None:
-        try:
-            await self._load_from(Log(self.room.storage), doubt=False)
-        except ProtocolError as error:
-            log.error("%s: something stored cannot be applied (%s): looking for it", self.room.address, error)
-            await self._load_from(Log(self.room.storage), doubt=True)
-
-    async def _load_from(self, document: Log, *, doubt: bool) -> None:
-        snapshot, updates = await self._caution.load(document, doubt=doubt)
-        replica = Replica()
-        try:
-            replica.load(updates, snapshot=snapshot)
-        finally:
-            self._caution.ended()
-        self._log = document
-        self._install(replica)
-
-    def _install(self, replica: Replica) -> None:
-        self._replica.close()
-        replica.awareness = self.awareness
-        replica.on_edit(weakly(self._edited_here))  # no circle: a document that hibernates is free at once
-        self._replica = replica
-        if self._history is not None:
-            self._history.opened(replica)
+        if update is not None and self._live.replica.apply(update):
+            self._live.accept(update)
 
     def on_connect(self, connection: Connection) -> MaybeAwaitable[None]:
         """Ask the newcomer for what we lack, and tell who is here."""
-        if self._rebuilding is not None:
+        if self._live.rebuilding is not None:
             return self._once_whole(self.on_connect, connection)
         if self.can_read(connection):
             self._greet(connection)
@@ -284,7 +227,7 @@ class DocumentParty(Party):
         return None
 
     def _greet(self, connection: Connection) -> None:
-        connection.send(yjs.sync_step1(self._replica.state_vector()))
+        connection.send(yjs.sync_step1(self._live.replica.state_vector()))
         if len(self.awareness):
             self._peers.introduce(connection)
 
@@ -297,7 +240,7 @@ class DocumentParty(Party):
 
     def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
         """Take a Yjs message, or a piece of one, or an application's text."""
-        if self._rebuilding is not None:
+        if self._live.rebuilding is not None:
             return self._once_whole(self.on_message, connection, message)
         if isinstance(message, str):
             if not chunks.Reassembler.is_marker(message):
@@ -308,7 +251,7 @@ class DocumentParty(Party):
             whole = self._peers[connection].pieces.chunk(message)
         if whole is None:
             return None
-        if self._caution.careful:
+        if self._live.careful:
             return self._take_with_care(connection, yjs.parse(whole))
         self._take(connection, yjs.parse(whole))
         return None
@@ -319,20 +262,20 @@ class DocumentParty(Party):
             self._history.leaving(connection)
         self._peers.remove(connection)
         if not self.room.connections():
-            self._compact(quiet=True)
+            self._live.compact(quiet=True)
 
     async def on_stop(self) -> None:
         """Save what is not saved; the room flushes its storage after this."""
-        self._compact(quiet=True)
+        self._live.compact(quiet=True)
         if self._saver is not None:
             await self._saver.finish()
         if self._history is not None:
             await self._history.finish()
-        self._caution.close()
+        self._live.close()
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells who is there; ``.../doc`` and the like are the document (``documents.http`` has the table)."""
-        if self._rebuilding is not None:
+        if self._live.rebuilding is not None:
             return self._once_whole(self.on_request, request)
         if self._face.answers(request):
             return self._face.answer(self, request)
@@ -349,7 +292,7 @@ class DocumentParty(Party):
     async def _take_with_care(self, connection: Connection, message: yjs.Message) -> None:
         try:
             if isinstance(message, yjs.Update | yjs.SyncStep2) and self._heeds(connection):
-                await self._let_in(message.update, connection)
+                await self._live.let_in(message.update, connection)
         except ProtocolError as error:
             connection.close(error.code, error.reason)
         else:
@@ -357,12 +300,6 @@ class DocumentParty(Party):
 
     def _heeds(self, connection: Connection) -> bool:
         return not self._peers[connection].foreign and self.can_write(connection)
-
-    async def _let_in(self, update: bytes, sender: object) -> None:
-        """Before an update from outside is merged; raises ``ProtocolError`` for one that would kill the process."""
-        if self._caution.careful and not await self._caution.lets_in(self._log, update, sender):
-            raise ProtocolError(CANNOT, CloseCode.POLICY_VIOLATION)
-        await self._whole()
 
     def _take(self, connection: Connection, message: yjs.Message) -> None:
         peer = self._peers[connection]
@@ -379,9 +316,9 @@ class DocumentParty(Party):
             case yjs.Access():
                 self._tell_access(connection)
             case yjs.Lineage(id):
-                self._peers.shows(connection, id, self._log.lineage)
+                self._peers.shows(connection, id, self._live.lineage)
             case yjs.SyncStatus(payload):
-                self._peers.acknowledge(connection, yjs.sync_status(payload), self._last_write)
+                self._peers.acknowledge(connection, yjs.sync_status(payload), self._live.last_write)
             case yjs.Unknown() | yjs.PermissionDenied():
                 log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
 
@@ -393,30 +330,25 @@ class DocumentParty(Party):
             pass
         elif self.can_write(connection):
             self._apply(connection, update)
-        elif not (first and self._replica.holds(update)):
+        elif not (first and self._live.replica.holds(update)):
             peer.refused = True
         if first:
-            self._peers.has_answered(connection, self._last_write)
+            self._peers.has_answered(connection, self._live.last_write)
 
     def _take_question(self, connection: Connection, state_vector: bytes) -> None:
-        peer = self._peers[connection]
-        if peer.lineage is None and self._log.retired and self._is_retired(state_vector):
+        peer, replica = self._peers[connection], self._live.replica
+        if peer.lineage is None and self._live.has_left(state_vector):
             connection.close(CloseCode.GONE, REPLACED)
             return
-        diff = self._replica.diff(state_vector)
+        diff = replica.diff(state_vector)
         if not connection.spend(diff):  # a short question with a long answer counts for the answer
             return
         connection.send(yjs.sync_step2(diff))
-        for update in self._replica.waiting:
+        for update in replica.waiting:
             connection.send(yjs.update(update))
         if peer.greeted:  # a re-sync; the first time our own step 1 is under way already
-            connection.send(yjs.sync_step1(self._replica.state_vector()))
+            connection.send(yjs.sync_step1(replica.state_vector()))
         peer.greeted = True
-
-    def _is_retired(self, state_vector: bytes) -> bool:
-        """Whether a document with this state vector has something of a history that was replaced."""
-        retired = self._log.retired
-        return any(clock > retired.get(client, clock) for client, clock in guard.state_vector(state_vector).items())
 
     def _tell_access(self, connection: Connection) -> None:
         if self.can_read(connection):
@@ -426,60 +358,22 @@ class DocumentParty(Party):
 
     def _apply(self, connection: Connection, update: bytes) -> None:
         try:
-            self._merge(update, connection)
+            self._live.merge(update, connection)
         except ReplicaBroken:
             connection.close(CloseCode.POLICY_VIOLATION, CANNOT)
 
-    def _merge(self, update: bytes, sender: object) -> None:
-        caution = self._caution
-        caution.began(update)
-        try:
-            changed = self._replica.apply(update)
-        except ReplicaBroken as error:
-            # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
-            self._rebuilding = self.room.spawn(self._rebuild(update, sender, error))
-            raise
-        finally:
-            caution.ended()
-        if changed:
-            if not self._log.lineage and isinstance(sender, Connection):
-                self._begin(self._peers[sender].lineage or "")
-            self._accepted(update, sender)
-            self._compact(quiet=False)
+    def _go_back(self, update: bytes) -> Write | None:
+        """History does, with an edit. It knows by whom."""
+        self._live.merge(update, self._history)
+        return self._live.last_write
 
-    def _merge_own(self, update: bytes) -> None:
-        """History goes back. It knows by whom."""
-        self._merge(update, self._history)
+    def _opened(self, replica: Replica) -> None:
+        """The document is another object."""
+        if self._history is not None:
+            self._history.opened(replica)
 
-    async def _rebuild(self, update: bytes, sender: object, error: ReplicaBroken) -> None:
-        try:
-            await self._caution.set_aside(update, sender, f"it breaks the engine: {error.reason}")
-            await self._load()
-        except Exception:
-            log.exception("%s: the document cannot be built anew; the room starts again", self.room.address)
-            self._stopping = asyncio.create_task(self.room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
-        finally:
-            self._rebuilding = None
-
-    async def _whole(self) -> None:
-        """Until no document is being built anew."""
-        while self._rebuilding is not None:
-            await asyncio.wait([self._rebuilding])
-
-    async def _once_whole(self, hook: Callable[..., MaybeAwaitable[T]], *arguments: Any) -> T:
-        await self._whole()
-        return await settled(hook(*arguments))
-
-    def _edited_here(self, update: bytes) -> None:
-        """Server code has edited the document. Called inside its transaction: the document may not be touched."""
-        self._accepted(update)
-
-    def _accepted(self, update: bytes, sender: object = None) -> None:
-        """Keep an update that is in the document now, and pass it on."""
-        if not self._log.lineage:
-            self._begin()
-        self._last_write = self._log.append(update)
-        self._caution.knows(update)
+    def _accepted(self, update: bytes, sender: object) -> None:
+        """An update is in the document: tell all, and whoever else has to do with it."""
         self.room.broadcast(yjs.update(update))
         history = self._history
         if history is not None and sender is not history:
@@ -487,12 +381,6 @@ class DocumentParty(Party):
         if self._saver is not None:
             self._saver.changed()
 
-    def _begin(self, lineage: str = "") -> None:
-        """The document's first update is about to be kept."""
-        self._log.begin(lineage)
-        self._peers.lineage_is_now(self._log.lineage)
-
-    def _compact(self, *, quiet: bool) -> None:
-        """Replace the log by a snapshot and what waits for its predecessors, which a snapshot does not hold."""
-        if self._log.worth_compacting(quiet=quiet) and (snapshot := self._replica.compact()) is not None:
-            self._log.compact(snapshot, self._replica.waiting)
+    async def _once_whole(self, hook: Callable[..., MaybeAwaitable[T]], *arguments: Any) -> T:
+        await self._live.whole()
+        return await settled(hook(*arguments))

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..connection import Connection
-from ..errors import ProtocolError
+from ..errors import CloseCode, ProtocolError
 from ..http import Request
 from ..protocols import chunks, yjs
 from ..protocols.awareness import Awareness, Change
 from ..room import Room
 from ..storage import Write
 
-__all__ = ["Peer", "Peers", "identity"]
+__all__ = ["REPLACED", "Peer", "Peers", "identity"]
 
+REPLACED: Final = "this document has been replaced: load it anew"
 MEMORY: Final = "document/peers"
 LONGEST_LINEAGE: Final = 64
 """Characters of a lineage that a client may send; ours have 16."""
@@ -164,6 +165,13 @@ class Peers:
         if peer.foreign:
             self._begin_anew(peer)
         connection.send(yjs.lineage(current or known))
+
+    def history_was_replaced(self, current: str) -> None:
+        """Tell everybody, and close those who would bring the old history back: they do not mind."""
+        for connection, peer in self:
+            if peer.lineage is None:
+                connection.close(CloseCode.GONE, REPLACED)
+        self.lineage_is_now(current)
 
     def lineage_is_now(self, current: str) -> None:
         """Tell those who mind that the document's history is another one, or the first."""

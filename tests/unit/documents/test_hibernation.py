@@ -265,7 +265,7 @@ async def test_nothing_of_the_document_stays_in_memory_not_even_for_the_garbage_
         room = room_of(lobby)
         party = room.life.party
         assert isinstance(party, Sleepy)
-        left: list[Callable[[], object]] = [ref(party), ref(party._replica), ref(party._log)]
+        left: list[Callable[[], object]] = [ref(party), ref(party._live.replica), ref(party._live)]
         del party
         with without_the_collector():
             await sleep(lobby)

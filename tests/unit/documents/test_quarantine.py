@@ -99,7 +99,7 @@ async def test_a_careful_document_lets_nobody_in_with_what_kills_by_whatever_way
     async with Lobby({"notes": Notes}) as lobby, join(lobby) as ada, join(lobby, "?mode=read") as reader:
         await ada.insert(0, "whole")
         party = party_of(lobby)
-        party._caution._trial = Ill()
+        party._live._caution._trial = Ill()
         await reader.insert(0, "refused anyhow")
         assert await party.quarantined() == []
         for way in party.merge, party.replace:
@@ -118,7 +118,7 @@ async def test_where_no_process_can_be_had_to_try_updates_in_the_document_goes_o
 ) -> None:
     async with Lobby({"notes": Notes}) as lobby, join(lobby) as ada:
         party = party_of(lobby)
-        party._caution._trial = trial = Ill()
+        party._live._caution._trial = trial = Ill()
         trial.fails = True
         with caplog.at_level(logging.ERROR):
             await ada.insert(0, "fine")
@@ -126,4 +126,4 @@ async def test_where_no_process_can_be_had_to_try_updates_in_the_document_goes_o
         assert [record.message for record in caplog.records] == [
             "notes/today: updates are not tried any more: no more processes"
         ]
-        assert not party._caution.careful
+        assert not party._live.careful

@@ -53,7 +53,7 @@ async def tell(lobby: Lobby) -> dict[str, Any]:
     return {
         "text": (await fetch(lobby, PATH + "/doc.txt?root=body")).text(),
         "quarantined": [[one.sender, one.reason, one.update.hex()] for one in await party.quarantined()],
-        "careful": party._caution.careful,
+        "careful": party._live.careful,
     }
 
 

@@ -1,0 +1,215 @@
+"""LiveDocument: a document in memory and its log as one. What is accepted is on its way to disk in the same step.
+
+Updates come in by ``merge``, and server code edits ``doc``. Either way ``accepted`` hears of each, once, in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Final
+
+from pycrdt import Doc
+
+from ..connection import Connection
+from ..errors import CloseCode, ProtocolError
+from ..protocols import guard
+from ..protocols.replica import Replica, ReplicaBroken, weakly
+from ..room import Room
+from ..storage import Write
+from .caution import Caution
+from .log import Log
+from .peers import Peers
+from .quarantine import Quarantined
+
+__all__ = ["CANNOT", "LiveDocument"]
+
+log = logging.getLogger("partyroom.documents")
+
+CANNOT: Final = "this update cannot be applied"
+
+
+class LiveDocument:
+    """One room's document.
+
+    ``accepted(update, sender)`` is called for each update that is in the document from now on, by whatever way;
+    ``opened(replica)`` when the document is another object: loaded, built anew, or replaced.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        peers: Peers,
+        *,
+        accepted: Callable[[bytes, object], object],
+        opened: Callable[[Replica], object],
+    ) -> None:
+        self.replica = Replica()
+        self.last_write: Write | None = None
+        """The latest update's; all before it are on disk with it."""
+        self.rebuilding: asyncio.Task[None] | None = None
+        """While the engine has given up and the document is built anew: wait for ``whole`` before anything else."""
+        self._room = room
+        self._peers = peers
+        self._accepted = accepted
+        self._opened = opened
+        self._log = Log(room.storage)
+        self._caution = Caution(room)
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The document for server code."""
+        return self.replica.doc
+
+    @property
+    def lineage(self) -> str:
+        """The id of its history; empty as long as nothing is stored."""
+        return self._log.lineage
+
+    @property
+    def careful(self) -> bool:
+        """Whether updates from outside are to be waited for (``let_in``) before they are merged."""
+        return self._caution.careful
+
+    async def quarantined(self) -> list[Quarantined]:
+        """Updates that were not applied again, the oldest first."""
+        return await self._caution.quarantine.all()
+
+    # -- loading and closing -------------------------------------------------------------------------------------------
+
+    async def load(self) -> None:
+        """Load it from the log; what there breaks the engine is left out. Raises ``Unreadable`` and ``StoreError``."""
+        try:
+            await self._load(doubt=False)
+        except ProtocolError as error:
+            log.error("%s: something stored cannot be applied (%s): looking for it", self._room.address, error)
+            await self._load(doubt=True)
+
+    async def _load(self, *, doubt: bool) -> None:
+        stored = Log(self._room.storage)
+        snapshot, updates = await self._caution.load(stored, doubt=doubt)
+        replica = Replica()
+        try:
+            replica.load(updates, snapshot=snapshot)
+        finally:
+            self._caution.ended()
+        self._log = stored
+        self._open(replica)
+
+    def _open(self, replica: Replica) -> None:
+        self.replica.close()
+        replica.awareness = self._peers.awareness
+        replica.on_edit(weakly(self._edited_here))  # no circle: a document that hibernates is free at once
+        self.replica = replica
+        self._opened(replica)
+
+    def close(self) -> None:
+        """End what goes on beside it."""
+        self._caution.close()
+
+    # -- updates -------------------------------------------------------------------------------------------------------
+
+    async def let_in(self, update: bytes, sender: object) -> None:
+        """Before an update from outside is merged; raises ``ProtocolError`` for one that would kill the process."""
+        if self.careful and not await self._caution.lets_in(self._log, update, sender):
+            raise ProtocolError(CANNOT, CloseCode.POLICY_VIOLATION)
+        await self.whole()
+
+    def merge(self, update: bytes, sender: object) -> None:
+        """Take in an update, in one step with keeping it and passing it on.
+
+        Raises ``ProtocolError`` where it is refused, and ``ReplicaBroken`` where the document has to be built anew.
+        """
+        caution = self._caution
+        caution.began(update)
+        try:
+            changed = self.replica.apply(update)
+        except ReplicaBroken as error:
+            # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
+            self.rebuilding = self._room.spawn(self._rebuild(update, sender, error))
+            raise
+        finally:
+            caution.ended()
+        if changed:
+            if not self._log.lineage and isinstance(sender, Connection):
+                self._begin(self._peers[sender].lineage or "")
+            self.accept(update, sender)
+            self.compact(quiet=False)
+
+    def accept(self, update: bytes, sender: object = None) -> None:
+        """Keep an update that is in the document already, and pass it on."""
+        if not self._log.lineage:
+            self._begin()
+        self.last_write = self._log.append(update)
+        self._caution.knows(update)
+        self._accepted(update, sender)
+
+    def _edited_here(self, update: bytes) -> None:
+        """Server code has edited the document. Called inside its transaction: the document may not be touched."""
+        self.accept(update)
+
+    def _begin(self, lineage: str = "") -> None:
+        """The first update is about to be kept."""
+        self._log.begin(lineage)
+        self._peers.lineage_is_now(self._log.lineage)
+
+    async def saved(self) -> None:
+        """Until all that was accepted is on disk."""
+        if self.last_write is not None:
+            await self.last_write
+
+    def compact(self, *, quiet: bool) -> None:
+        """Replace the log by a snapshot and what waits for its predecessors, which a snapshot does not hold."""
+        if self._log.worth_compacting(quiet=quiet) and (snapshot := self.replica.compact()) is not None:
+            self._log.compact(snapshot, self.replica.waiting)
+
+    # -- where the engine gives up -------------------------------------------------------------------------------------
+
+    async def _rebuild(self, update: bytes, sender: object, error: ReplicaBroken) -> None:
+        try:
+            await self._caution.set_aside(update, sender, f"it breaks the engine: {error.reason}")
+            await self.load()
+        except Exception:
+            log.exception("%s: the document cannot be built anew; the room starts again", self._room.address)
+            self._stopping = asyncio.create_task(self._room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
+        finally:
+            self.rebuilding = None
+
+    async def whole(self) -> None:
+        """Until no document is being built anew."""
+        while self.rebuilding is not None:
+            await asyncio.wait([self.rebuilding])
+
+    # -- another history -----------------------------------------------------------------------------------------------
+
+    async def replace(self, update: bytes, meanwhile: AbstractAsyncContextManager[object] | None = None) -> None:
+        """Put a whole document in the place of this one and its history, in one batch, within ``meanwhile``.
+
+        Raises ``ProtocolError`` for what is no whole document; nothing has changed then.
+        """
+        await self.let_in(update, "this server")
+        replica = Replica()
+        try:
+            replica.apply(update)
+        except ReplicaBroken as error:
+            raise ProtocolError(error.reason, error.code) from None
+        if replica.pending or (snapshot := replica.compact()) is None:
+            raise ProtocolError("this update is not a whole document: it builds on others", CloseCode.POLICY_VIOLATION)
+        async with meanwhile or nullcontext():
+            before, now = map(guard.state_vector, (self.replica.state_vector(), replica.state_vector()))
+            self.last_write = self._log.replace(snapshot, before, now)
+            self._open(replica)
+            self._peers.history_was_replaced(self._log.lineage)
+        await self._caution.begin_anew(snapshot)
+
+    def has_left(self, state_vector: bytes) -> bool:
+        """Whether a document with this state vector holds something of a history that was replaced here.
+
+        Raises ``ProtocolError``.
+        """
+        retired = self._log.retired
+        if not retired:
+            return False
+        return any(clock > retired.get(client, clock) for client, clock in guard.state_vector(state_vector).items())

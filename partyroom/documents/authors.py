@@ -12,7 +12,7 @@ they open the document; the first author under whose hand an id appears is the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from ..connection import Connection
@@ -67,13 +67,22 @@ def shown_name(awareness: Awareness, connection: Connection) -> str:
     return ""
 
 
-def clients_of(update: bytes) -> list[int]:
-    """The clients whose structs an accepted update holds."""
-    sections, at = read_varuint(update, 0)
-    if sections == 1:
-        _, at = read_varuint(update, at)
-        return [read_varuint(update, at)[0]]
-    return list(guard.check(update).clients) if sections else []
+def clients_of(updates: Iterable[bytes]) -> set[int]:
+    """The clients whose structs accepted updates hold: quickly where one edits on and on."""
+    clients: set[int] = set()
+    again = b"-"
+    for update in updates:
+        if update.startswith(again):
+            continue
+        sections, at = read_varuint(update, 0)
+        if sections == 1:
+            _, at = read_varuint(update, at)
+            client, at = read_varuint(update, at)
+            clients.add(client)
+            again = update[:at]
+        elif sections:
+            clients.update(guard.check(update).clients)
+    return clients
 
 
 class Authors:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from ..limits import MIB
-from ..protocols.lib0 import Decoder, Encoder
+from ..protocols.lib0 import Decoder, Encoder, varuint
 from ..protocols.revert import Copy
 from ..storage import Storage
 from .authors import Author
@@ -57,14 +57,13 @@ class Beat:
         authors = list(dict.fromkeys(author for author, _ in self.edits))
         numbers = {author: number for number, author in enumerate(authors)}
         head: dict[str, Any] = {"from": self.began, "to": self.ended, "by": [list(author) for author in authors]}
-        encoder = Encoder()
         if self.taking is not None:
             head |= {"kind": self.taking.kind, "who": self.taking.who, "of": list(self.taking.beats)}
             head["copies"] = [number for copy in self.taking.copies for number in copy]
-        encoder.any(head).varuint(len(self.edits))
+        parts = [bytes(Encoder().any(head).varuint(len(self.edits)))]
         for author, update in self.edits:
-            encoder.varuint(numbers[author]).buffer(update)
-        return zlib.compress(bytes(encoder), 1)
+            parts += (varuint(numbers[author]), varuint(len(update)), update)
+        return zlib.compress(b"".join(parts), 1)
 
     @classmethod
     def from_bytes(cls, number: int, data: bytes) -> Beat:

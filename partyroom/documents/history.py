@@ -23,6 +23,7 @@ from ..protocols.changes import Change
 from ..protocols.replica import Replica, weakly
 from ..protocols.yjs import EMPTY_UPDATE
 from ..room import Room
+from ..storage import Write
 from .authors import Author, clients_of
 from .beats import Beat, Taking
 from .bylines import Bylines
@@ -48,12 +49,14 @@ class Difference(NamedTuple):
 
 
 class History:
-    """The history of one document; ``merge(update)`` is how it edits the document, live for all.
+    """The history of one document; ``merge(update)`` is how it edits the document, live for all, and what to wait for.
 
     All that takes long is done one after the other. ``Refused`` says why something cannot be done.
     """
 
-    def __init__(self, room: Room, rules: Versioning, awareness: Awareness, merge: Callable[[bytes], object]) -> None:
+    def __init__(
+        self, room: Room, rules: Versioning, awareness: Awareness, merge: Callable[[bytes], Write | None]
+    ) -> None:
         self.versions = Versions(room.storage, rules)
         self._room = room
         self._rules = rules
@@ -188,7 +191,7 @@ class History:
         versions = await self.versions.all()
         last = versions[-1] if versions else None
         beats = await self._scribe.beats.since(self._page)
-        if last is not None:
+        if last is not None and not self._page:
             beats = [beat for beat in beats if beat.ended > last.at]
         known = await self.versions.deletions(last) if beats else {}
         return await asyncio.to_thread(Bylines.of, beats, known)
@@ -224,9 +227,10 @@ class History:
             replica, writer = self._replica, self._writer(author)
             reverted = await asyncio.to_thread(restoring, then, replica.snapshot(), writer)
             if reverted is not None:
-                self._edit(replica, reverted.update)
+                written = self._edit(replica, reverted.update)
                 self._scribe.edited(author, reverted.update)
-                await self._room.storage.flush()
+                if written is not None:
+                    await written
             return present
 
     # -- undo ----------------------------------------------------------------------------------------------------------
@@ -263,16 +267,17 @@ class History:
         if reverted is None:
             return False
         met = await self._scribe.authors.meet({writer[0]: author}, self._room.clock.now())
-        self._edit(replica, reverted.update)
+        written = self._edit(replica, reverted.update)
         taking = Taking(kind, burst.who, burst.beats, tuple(reverted.copies))
         self._scribe.write_taking(author, reverted.update, taking, met)
-        await self._room.storage.flush()
+        if written is not None:
+            await written
         return True
 
     async def _clients_of(self, beats: list[Beat], burst: Burst) -> set[int]:
         """Which clients of those that an author's edits are of are the author's, as far as anybody knows."""
         edits = [edit for beat in beats if beat.number in burst.beats for edit in beat.edits]
-        clients = {client for author, update in edits if author.who == burst.who for client in clients_of(update)}
+        clients = clients_of(update for author, update in edits if author.who == burst.who)
         owners = await self._scribe.authors.of(list(clients))
         return {client for client in clients if client not in owners or owners[client].who == burst.who}
 
@@ -285,7 +290,7 @@ class History:
             self._writers[author.who] = client
         return client, clocks.get(client, 0)
 
-    def _edit(self, replica: Replica, update: bytes) -> None:
+    def _edit(self, replica: Replica, update: bytes) -> Write | None:
         if replica is not self._replica:
             raise Refused(409, "the document has been replaced meanwhile")
-        self._merge(update)
+        return self._merge(update)

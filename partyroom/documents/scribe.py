@@ -94,10 +94,13 @@ class Scribe:
         await self.beats.open()
         if not count:
             return
-        authors = {sender: self.author(sender) for sender, _ in self._recent[:count]}
-        signed = [(authors[sender], update) for sender, update in self._recent[:count]]
-        wrote = {client: author for author, update in signed for client in clients_of(update)}
+        noted: dict[object, list[bytes]] = {}
+        for sender, update in self._recent[:count]:
+            noted.setdefault(sender, []).append(update)
+        authors = {sender: self.author(sender) for sender in noted}
+        wrote = {client: authors[sender] for sender, updates in noted.items() for client in clients_of(updates)}
         met = await self.authors.meet(wrote, self._room.clock.now())
+        signed = [(authors[sender], update) for sender, update in self._recent[:count]]
         began, self._began = self._began, self._room.clock.now()
         self._write(began, signed, met)
         del self._recent[:count]

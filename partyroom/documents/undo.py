@@ -132,9 +132,9 @@ def _with_copies(ticks: Ticks, beats: list[Beat]) -> Ticks:
     for beat in beats:
         if beat.taking is None or not beat.edits:
             continue
-        client = clients_of(beat.edits[0][1])
+        clients = clients_of([beat.edits[0][1]])
         for copy in beat.taking.copies:
             for start, end, here in pieces(found, copy.client, copy.clock, copy.clock + copy.length):
-                if here:
-                    add(found, {client[0]: [(start - copy.clock + copy.to, end - copy.clock + copy.to)]})
+                for client in clients if here else ():
+                    add(found, {client: [(start - copy.clock + copy.to, end - copy.clock + copy.to)]})
     return found

@@ -25,7 +25,7 @@ from ..protocols.lib0 import Encoder
 from ..protocols.ranges import Ticks
 from ..protocols.replica import Replica
 from ..protocols.structs import read_structs
-from ..storage import Storage
+from ..storage import Storage, Write
 from . import weave
 from .authors import Author
 from .bylines import Bylines
@@ -37,6 +37,9 @@ DATA: Final = "document/version/data/"
 BY: Final = "document/version/by/"
 HOUR, DAY = 3600.0, 86400.0
 LONGEST_NAME: Final = 200
+PART: Final = 8
+"""A version builds upon a whole one as long as what that lacks is less than a PART-th of it: a hundred versions of a
+large document take the least room with a few whole ones among them."""
 
 Reason: TypeAlias = Literal["named", "time", "pause", "leave", "restore", "first"]
 """Why a version was made: somebody asked for it; it was time, or edits paused, or the last one left; before a restore;
@@ -178,7 +181,7 @@ class Versions:
             await self._find_base(list(versions.values())[-1])
         whole, base = replica.snapshot(), self._base
         lacking = None if base is None else replica.diff(base.state_vector)
-        builds = lacking is not None and base is not None and 2 * len(lacking) < base.size
+        builds = lacking is not None and base is not None and PART * len(lacking) < base.size
         state_vector = replica.state_vector()
         data, authors = await asyncio.to_thread(_compressed, lacking if builds and lacking else whole, by)
         last = next(reversed(versions), 0)
@@ -207,8 +210,10 @@ class Versions:
 
     async def drop(self, id: int) -> None:
         """Delete a version; raises ``Refused`` (404). On return it is gone from the disk."""
-        await self._drop([await self.get(id)])
-        await self._storage.flush()
+        await self.get(id)
+        written = await self._drop([id])
+        if written is not None:
+            await written
 
     def forget(self) -> None:
         """They have been deleted: the document has another history now."""
@@ -237,26 +242,29 @@ class Versions:
         while automatic and (len(automatic) >= self.rules.automatic or _stored(kept) > self.rules.size):
             spare.append(automatic.pop(0))
             kept.remove(spare[-1])
-        await self._drop(spare)
+        await self._drop(version.id for version in spare)
 
-    async def _drop(self, gone: Iterable[Version]) -> None:
+    async def _drop(self, ids: Iterable[int]) -> Write | None:
         """Delete versions, each of whose authors become those of the one after it."""
         versions = await self._index()
-        for version in gone:
+        written = None
+        for id in ids:
+            version = versions[id]
             rows: dict[str, Any] = {}
-            after = next((one for one in versions.values() if one.id > version.id), None)
+            after = next((one for one in versions.values() if one.id > id), None)
             if after is not None:
                 both = (await self.bylines(version)).then(await self.bylines(after))
                 after = replace(after, since=version.since, authors=both.authors)
                 rows = {_key(META, after.id): after.row(), _key(BY, after.id): zlib.compress(both.to_bytes())}
                 versions[after.id] = after
-            del versions[version.id]
+            del versions[id]
             needed = {one.base for one in versions.values()} | versions.keys()
-            unneeded = [_key(DATA, id) for id in {version.id, version.base} - needed]
+            unneeded = [_key(DATA, one) for one in {id, version.base} - needed]
             if self._base is not None and self._base.id not in needed:
                 self._base = None
-            self._storage.delete([_key(META, version.id), _key(BY, version.id), *unneeded])
             self._storage.put(rows)
+            written = self._storage.delete([_key(META, id), _key(BY, id), *unneeded])
+        return written
 
 
 def _spare(automatic: list[Version], now: float) -> list[Version]:

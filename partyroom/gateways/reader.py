@@ -110,10 +110,10 @@ class FrameReader:
             return
         if opcode not in (CONTINUATION, TEXT, BINARY):
             _broken(f"unknown opcode {opcode}")
-        if bool(opcode) == bool(self._kind):
-            _broken("a message begins within another" if opcode else "a fragment of nothing")
         if len(self._parts) + length > self._most:
             raise ProtocolError(f"a message has at most {self._most} bytes here", CloseCode.TOO_LARGE)
+        if bool(opcode) == bool(self._kind):
+            _broken("a message begins within another" if opcode else "a fragment of nothing")
 
 
 def _goodbye(payload: bytes) -> tuple[int, str]:

@@ -22,7 +22,7 @@ import re
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from tornado.http1connection import HTTP1Connection
 from tornado.iostream import IOStream
@@ -54,7 +54,7 @@ class RoomHandler(RequestHandler):
     ``prepare`` runs first and may refuse. ``handlers(..., handler=YourHandler)`` serves it.
     """
 
-    def initialize(self, lobby: Lobby, heartbeat: Heartbeat, prefix: str = "", **more: Any) -> None:
+    def initialize(self, lobby: Lobby, heartbeat: Heartbeat, prefix: re.Pattern[str], **more: Any) -> None:
         """What every request needs; Tornado calls this with the rule's arguments."""
         super().initialize(**more)
         self.lobby = lobby
@@ -129,7 +129,7 @@ class RoomHandler(RequestHandler):
         request = self.request
         return Request(
             method=request.method or "",
-            path=request.path.removeprefix(self.prefix),
+            path=self.prefix.sub("", request.path, count=1),
             query=Query(parse_qsl(request.query, keep_blank_values=True)),
             headers=Headers(request.headers.get_all()),
             scheme=request.protocol,
@@ -217,6 +217,14 @@ def handlers(
     ``prefix`` is the path under which they lie (a Jupyter Server's ``base_url``). ``handler`` is a class of yours, and
     ``arguments`` are more of its ``initialize``.
     """
-    base = "/".join(["", *filter(None, prefix.split("/"))])
-    given = {"lobby": lobby, "heartbeat": Heartbeat(heartbeat), "prefix": base, **arguments}
-    return [URLSpec(rf"(?s:{re.escape(base)}/+part(?:ies|y)/.*)", handler, given)]  # empty segments do not count
+    base = _however_spelt("/".join(["", *filter(None, prefix.split("/"))]))
+    given = {"lobby": lobby, "heartbeat": Heartbeat(heartbeat), "prefix": re.compile(base), **arguments}
+    return [URLSpec(rf"(?s:{base}/+part(?:ies|y)/.*)", handler, given)]  # empty segments do not count
+
+
+def _however_spelt(path: str) -> str:
+    """A pattern for a path, whichever of its characters a client percent-encodes: ``/j@o`` is ``/j%40o``."""
+    return "".join(
+        "/" if one == "/" else f"(?:{re.escape(one)}|(?i:{''.join(f'%{byte:02x}' for byte in one.encode())}))"
+        for one in unquote(path)
+    )

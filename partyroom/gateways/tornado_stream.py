@@ -21,7 +21,7 @@ from .reader import FrameReader, unmask
 from .rules import End, echo
 from .socket import Socket
 
-__all__ = ["UNMASK", "StreamWire", "read"]
+__all__ = ["UNMASK", "StreamWire", "fast_unmask", "read"]
 
 log = logging.getLogger("partyroom.tornado")
 
@@ -126,16 +126,17 @@ async def read(
         socket.close(error.code, error.reason)
 
 
-def _fast_unmask() -> Callable[[bytes, bytes], bytes]:
+def fast_unmask() -> Callable[[bytes, bytes], bytes]:
     """Tornado's own in C, if it is what it was; else ours."""
     try:
         from tornado.util import _websocket_mask
 
         if _websocket_mask(b"\1\2\3\4", b"abcde") == unmask(b"\1\2\3\4", b"abcde"):
             return _websocket_mask
-    except Exception:
-        log.warning("Tornado's frame mask is not as it was: large messages are unmasked more slowly")
+    except Exception as error:
+        log.debug("tornado.util._websocket_mask: %r", error)
+    log.warning("Tornado's frame mask is not as it was: large messages are unmasked more slowly")
     return unmask
 
 
-UNMASK = _fast_unmask()
+UNMASK = fast_unmask()

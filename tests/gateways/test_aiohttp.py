@@ -12,21 +12,20 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from partyroom import Connection, Limits, Lobby, Request, Response
+from partyroom import Limits, Lobby, Request, Response
 from partyroom.gateways import aiohttp as aiohttp_gateway
-from partyroom.gateways import aiohttp_direct, socket
+from partyroom.gateways import aiohttp_direct
 from partyroom.gateways.aiohttp import Server, lifespan, routes
+from tests.gateways.socket_suite import SocketSuite
 from tests.gateways.suite import ROOM, Echo, GatewaySuite, Serve, Served, within
-from tests.gateways.wire import TEXT, frame
 
 
 @pytest.fixture(autouse=True)
 def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in aiohttp_gateway, socket:
-        monkeypatch.setattr(module, "DEAF_TIMEOUT", 0.2)
+    monkeypatch.setattr(aiohttp_gateway, "DEAF_TIMEOUT", 0.2)
 
 
-class TestDirect(GatewaySuite):
+class TestDirect(SocketSuite):
     """Messages go from aiohttp's frame reader to the room."""
 
     direct = True
@@ -39,47 +38,6 @@ class TestDirect(GatewaySuite):
     @pytest.mark.xfail(strict=True, reason="aiohttp's frame reader takes unmasked frames from clients (RFC 6455 5.1)")
     async def test_an_unmasked_frame_breaks_the_protocol(self, serve: Serve) -> None:
         await super().test_an_unmasked_frame_breaks_the_protocol(serve)
-
-    async def test_a_peer_that_does_not_answer_a_close_is_cut(
-        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(socket, "CLOSE_TIMEOUT", 0.1)
-
-        class Leaving(Echo):
-            def on_message(self, connection: Connection, message: str | bytes) -> None:
-                connection.send(b"x" * (20_000_000 if message == "much" else 1))
-                connection.close(4000)
-
-        served = await serve(Leaving)
-        for message in (b"little", b"much"):  # the close frame arrives, or waits behind what is not read
-            wire = await served.wire()
-            await wire.send(frame(TEXT, message))
-        assert await Leaving.noted(2) == [("close", 1006, "", False)] * 2
-
-    @pytest.mark.parametrize("last", [b"broken", b"fin"])
-    async def test_a_peer_that_does_not_read_is_let_go_of_when_it_ends(
-        self, serve: Serve, last: bytes, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(socket, "CLOSE_TIMEOUT", 0.1)
-
-        class Flooding(Echo):
-            limits = Limits(buffer=100_000_000, close=0.5)
-
-            def on_message(self, connection: Connection, message: str | bytes) -> None:
-                connection.send(b"x" * 20_000_000)
-
-        served = await serve(Flooding, gateway={"heartbeat": 0.1})
-        wire = await served.wire()
-        await wire.send(frame(TEXT, b"flood"))
-        if last == b"fin":
-            wire.end()
-        else:
-            await wire.send(frame(0x3, b"no such opcode"))
-        assert (await Flooding.noted())[-1][0] in ("close", "error")
-        async with asyncio.timeout(5):
-            while served.lobby.connected:
-                Flooding.changed.clear()
-                await Flooding.changed.wait()
 
 
 class TestPlain(TestDirect):

@@ -9,8 +9,12 @@ from typing import Any
 
 from pycrdt import Doc
 
+from .changes import Change
 from .document import DocumentClient, DocumentStatus
 from .hosted import HostedDocument
+from .items import Branch
+from .live import Live
+from .mirror import Mirror
 from .open_room import OpenRoom
 from .undo import SharedType, Undo
 from .values import SharedArray, SharedMap, SharedText, Values
@@ -55,7 +59,7 @@ class DocumentRoom(OpenRoom):
     @cached_property
     def values(self) -> Values:
         """What ``map``, ``array`` and ``text`` come from."""
-        return Values(self._source)
+        return Values(self._source, _HeldLive)
 
     @property
     def doc(self) -> Doc[Any]:
@@ -199,9 +203,12 @@ class _Source:
         """Whether somebody else's edit is being applied."""
         return self._client.applying
 
-    def post(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` soon, outside of transactions, where callbacks are; the room is held from now on."""
+    def hold(self) -> None:
+        """Keep the room from closing by itself."""
         self._hosted.face = self._room
+
+    def post(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` soon, outside of transactions, where callbacks are."""
         self._client.post(partial(self._post, callback))
 
     def _post(self, callback: Callable[[], None]) -> None:
@@ -210,3 +217,18 @@ class _Source:
     def on_replace(self, callback: Callable[[Doc[Any]], object]) -> Callable[[], None]:
         """Call ``callback(old)`` whenever ``doc`` is another object."""
         return self._client.on_replace(callback)
+
+
+class _HeldLive(Live):
+    """A room in which somebody wants to hear of changes does not close by itself."""
+
+    def __init__(self, source: _Source) -> None:
+        super().__init__(source)
+        self._hold = source.hold
+
+    def watch(
+        self, locate: Callable[[Mirror], Branch | None], kind: int, callback: Callable[[Change], object]
+    ) -> Callable[[], None]:
+        """Call ``callback`` with what changes, from now on."""
+        self._hold()
+        return super().watch(locate, kind, callback)

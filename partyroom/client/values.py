@@ -37,8 +37,8 @@ class Values:
     A document does not say what its roots are; who opens one does. Opening a name as two kinds is refused.
     """
 
-    def __init__(self, source: Source) -> None:
-        self._live = Live(source)
+    def __init__(self, source: Source, live: type[Live] = Live) -> None:
+        self._live = live(source)
         self._kinds: dict[str, int] = {}
 
     def map(self, name: str) -> SharedMap:

@@ -14,10 +14,10 @@ from ..errors import Refused
 from ..protocols import guard
 from ..protocols.changes import Change, compare
 from ..protocols.content import read
-from ..protocols.ranges import Ticks, alive, common, inserted, union, without
-from ..protocols.revert import Reverted, revert
+from ..protocols.ranges import alive, common, inserted, union, without
+from ..protocols.revert import Reverted, characters, halved, revert
 from ..protocols.shared import Kind, Shared
-from ..protocols.structs import Id, read_structs
+from ..protocols.structs import read_structs
 from . import weave
 from .authors import Author
 from .bylines import Bylines
@@ -38,13 +38,14 @@ def restoring(then: bytes, now: bytes, writer: tuple[int, int]) -> Reverted | No
     if without(inserted(structs), inserted(structs_now)):
         raise Refused(409, "this version is of a history that has been replaced")
     before, after = alive(structs, deletions), alive(structs_now, deletions_now)
-    woven = weave.weave([then, now])
-    halves = common(_characters(woven.torn), before)
+    whole = characters(structs)
+    halves = common(halved(structs_now, whole), before)
     remove = union(without(after, before), common(halves, after))
     revive = union(without(before, after), halves)
     if not remove and not revive:
         return None
-    return revert(read(woven.update), remove, revive, client=writer[0], clock=writer[1], torn=woven.torn)
+    woven = read(weave.weave([then, now]))
+    return revert(woven, remove, revive, client=writer[0], clock=writer[1], whole=whole)
 
 
 def changes(then: bytes, now: bytes, owners: Mapping[int, Author], by: Bylines) -> list[Change]:
@@ -52,7 +53,7 @@ def changes(then: bytes, now: bytes, owners: Mapping[int, Author], by: Bylines) 
 
     ``owners`` says whose clients are, and ``by`` who deleted what, and from when to when everybody edited.
     """
-    woven = read(weave.weave([then, now]).update)
+    woven = read(weave.weave([then, now]))
     states = [(read(state), alive(*read_structs(state))) for state in (then, now)]
 
     def inserter(client: int, start: int, end: int) -> Iterator[tuple[int, int, Any]]:
@@ -110,11 +111,6 @@ def new_clients(then: bytes, now: bytes) -> list[int]:
     """The clients that have written between two states."""
     before, after = guard.check(then).clients, guard.check(now).clients
     return [client for client, (_, end) in after.items() if end > before.get(client, (0, 0))[1]]
-
-
-def _characters(torn: Mapping[Id, str]) -> Ticks:
-    """Both halves of characters that are known by their second ones."""
-    return union(*({client: [(clock - 1, clock + 1)]} for client, clock in torn))
 
 
 def _signed(author: Author | None, by: Bylines) -> dict[str, Any] | None:

@@ -13,8 +13,8 @@ from typing import Final, NamedTuple
 from ..errors import Refused
 from ..protocols.content import read
 from ..protocols.ranges import Ticks, add, alive, common, inserted, pieces, union, without
-from ..protocols.revert import Reverted, revert
-from ..protocols.structs import Struct, read_structs
+from ..protocols.revert import Reverted, characters, revert
+from ..protocols.structs import Id, Struct, read_structs
 from . import weave
 from .authors import clients_of
 from .beats import Beat
@@ -96,34 +96,36 @@ def take_back(
     does not count (``None``: all counts): who comes back may bring what they had from others. Raises ``Refused`` (409)
     where too much has happened since to know what was deleted.
     """
-    added, deleted = _done(read_structs(then), beats, burst, mine)
+    added, deleted, whole = _done(read_structs(then), beats, burst, mine)
     woven = weave.weave([then, *(update for beat in beats for _, update in beat.edits), now])
-    known = alive(read_structs(woven.update)[0], {})
+    known = alive(read_structs(woven)[0], {})
     revive = without(deleted, added)
     if without(revive, known):
         raise Refused(409, "too much has happened since for this to be undone")
     remove = common(_with_copies(added, beats), alive(*read_structs(now)))
-    reverted = revert(read(woven.update), remove, revive, client=writer[0], clock=writer[1], torn=woven.torn)
+    reverted = revert(read(woven), remove, revive, client=writer[0], clock=writer[1], whole=whole)
     return reverted if remove or reverted.copies else None
 
 
 def _done(
     then: tuple[dict[int, list[Struct]], Ticks], beats: list[Beat], burst: Burst, mine: Collection[int] | None
-) -> tuple[Ticks, Ticks]:
-    """What was inserted and deleted in a burst, by its author first."""
+) -> tuple[Ticks, Ticks, dict[Id, str]]:
+    """What was inserted and deleted in a burst, by its author first; and all ``characters``."""
     there, gone = inserted(then[0]), union(then[1])
+    whole = characters(then[0])
     added: Ticks = {}
     deleted: Ticks = {}
     for beat in beats:
         for author, update in beat.edits:
             structs, deletions = read_structs(update)
+            whole.update(characters(structs))
             new, lost = without(inserted(structs), there), without(deletions, gone)
             add(there, new)
             add(gone, lost)
             if beat.number in burst.beats and (beat.taking is not None or author.who == burst.who):
                 add(added, {client: spans for client, spans in new.items() if mine is None or client in mine})
                 add(deleted, lost)
-    return added, deleted
+    return added, deleted, whole
 
 
 def _with_copies(ticks: Ticks, beats: list[Beat]) -> Ticks:

@@ -3,39 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from pycrdt import Doc
 
 from ..errors import ProtocolError
 from ..protocols import guard
 from ..protocols.ranges import Ticks
-from ..protocols.structs import Id, read_structs
+from ..protocols.structs import read_structs
 from ..protocols.surrogates import Surrogates
 
-__all__ = ["Woven", "deletions", "merge", "weave"]
+__all__ = ["deletions", "merge", "weave"]
 
 
-class Woven(NamedTuple):
-    """One update, and the characters that were whole once and have been cut in half, by the tick of the second half."""
-
-    update: bytes
-    torn: dict[Id, str]
-
-
-def weave(updates: Iterable[bytes]) -> Woven:
-    """All that these updates hold, the older ones first: the engine is told to collect nothing.
+def weave(updates: Iterable[bytes]) -> bytes:
+    """One update with all that these hold, the older ones first: the engine is told to collect nothing.
 
     As all here, it runs in any thread and touches no document but its own. Raises ``ProtocolError`` where the engine
     fails.
     """
-    mended, torn = _mended(updates)
-    return Woven(_engine(mended, skip_gc=True), torn)
+    return _engine(_mended(updates), skip_gc=True)
 
 
 def merge(updates: Iterable[bytes]) -> bytes:
     """The state of a document that has taken in these updates; raises ``ProtocolError`` where the engine fails."""
-    return _engine(_mended(updates)[0])
+    return _engine(_mended(updates))
 
 
 def deletions(state: bytes) -> Ticks:
@@ -43,8 +35,8 @@ def deletions(state: bytes) -> Ticks:
     return read_structs(_engine([state], deletions=True))[1]
 
 
-def _mended(updates: Iterable[bytes]) -> tuple[list[bytes], dict[Id, str]]:
-    """The updates with the characters cut that any of them cuts, before the engine meets them, and those characters."""
+def _mended(updates: Iterable[bytes]) -> list[bytes]:
+    """The updates with the characters cut in half that any of them cuts, before the engine meets them."""
     parts = [(update, guard.check(update)) for update in updates]
     surrogates = Surrogates()
     for update, summary in parts:
@@ -52,10 +44,7 @@ def _mended(updates: Iterable[bytes]) -> tuple[list[bytes], dict[Id, str]]:
     for _, summary in parts:
         surrogates.tear(summary.marks)
         surrogates.tear((client, first) for client, (first, _) in summary.clients.items())
-    torn: dict[Id, str] = {}
-    for update, summary in parts:
-        torn.update(surrogates.torn(update, summary))
-    return [surrogates.mend(update, summary) for update, summary in parts], torn
+    return [surrogates.mend(update, summary) for update, summary in parts]
 
 
 def _engine(updates: list[bytes], *, skip_gc: bool = False, deletions: bool = False) -> bytes:

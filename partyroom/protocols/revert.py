@@ -17,11 +17,11 @@ from typing import Any, NamedTuple
 from .content import Content
 from .lib0 import Encoder, varuint
 from .plain import plain
-from .ranges import Ticks, encode, holds, pieces
+from .ranges import Ticks, add, encode, holds, pieces
 from .shared import Chain, Item, Shared, utf16_units
-from .structs import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, Id, write_content
+from .structs import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, Id, Struct, write_content
 
-__all__ = ["Copy", "Piece", "Reverted", "pieces_of", "revert"]
+__all__ = ["Copy", "Piece", "Reverted", "characters", "halved", "pieces_of", "revert"]
 
 
 class Copy(NamedTuple):
@@ -57,14 +57,14 @@ class Piece(NamedTuple):
 
 
 def revert(
-    woven: Content, remove: Ticks, revive: Ticks, *, client: int, clock: int, torn: Mapping[Id, str] | None = None
+    woven: Content, remove: Ticks, revive: Ticks, *, client: int, clock: int, whole: Mapping[Id, str] | None = None
 ) -> Reverted:
     """The update by which ``client``, whose next clock is ``clock``, deletes ``remove`` and inserts ``revive`` again.
 
-    Where a key of a map has got another value meanwhile, which is not to be removed, it keeps that. ``torn`` are the
-    characters that have been cut in half meanwhile, by the tick of their second half: they come back whole.
+    Where a key of a map has got another value meanwhile, which is not to be removed, it keeps that. ``whole`` are the
+    ``characters`` as they were: those that have been cut in half meanwhile come back whole.
     """
-    writer = _Writer(client, clock, torn or {})
+    writer = _Writer(client, clock, whole or {})
     todo: list[tuple[Shared, Id | None]] = [(root, None) for root in woven.roots.values()]  # None: it is still there
     while todo:
         shared, copy = todo.pop()
@@ -75,6 +75,35 @@ def revert(
         for key, chain in shared.keys.items():
             todo += _revive_key(chain, key, copy, remove, revive, writer)
     return Reverted(writer.update(remove), writer.copies)
+
+
+def characters(structs: dict[int, list[Struct]]) -> dict[Id, str]:
+    """The characters of two ticks in some structs, by the second."""
+    found: dict[Id, str] = {}
+    for client, of_client in structs.items():
+        for struct in of_client:
+            if struct.kind == STRING and len(struct.content) != struct.length:
+                tick = struct.clock
+                for character in struct.content:
+                    tick += 1 + (character > "\uffff")
+                    if character > "\uffff":
+                        found[client, tick - 1] = character
+    return found
+
+
+def halved(structs: dict[int, list[Struct]], whole: Mapping[Id, str]) -> Ticks:
+    """Which of these characters some structs hold a half of, as U+FFFD: both ticks of each."""
+    found: Ticks = {}
+    for client, of_client in structs.items() if whole else ():
+        for struct in of_client:
+            if struct.kind == STRING and "\ufffd" in struct.content:
+                tick = struct.clock
+                for character in struct.content:
+                    for second in (tick, tick + 1) if character == "\ufffd" else ():
+                        if (client, second) in whole:
+                            add(found, {client: [(second - 1, second + 1)]})
+                    tick += 1 + (character > "\uffff")
+    return found
 
 
 def pieces_of(item: Item | Piece, ticks: Ticks) -> Iterator[Piece]:
@@ -137,11 +166,11 @@ def _revive_key(
 class _Writer:
     """Writes copies one after the other (``yjs/src/structs/Item.js``, ``write``)."""
 
-    def __init__(self, client: int, clock: int, torn: Mapping[Id, str]) -> None:
+    def __init__(self, client: int, clock: int, whole: Mapping[Id, str]) -> None:
         self.copies: list[Copy] = []
         self._client = client
         self._first = self._clock = clock
-        self._torn = torn
+        self._whole = whole
         self._structs = 0
         self._data = bytearray()
 
@@ -181,17 +210,17 @@ class _Writer:
 
     def _text(self, pieces: list[Piece]) -> str:
         """The text of pieces, with whole characters where all that is here of them are halves."""
-        if not self._torn:
+        if not self._whole:
             return "".join([piece.content for piece in pieces])
-        return "".join([self._whole(piece) if "\ufffd" in piece.content else piece.content for piece in pieces])
+        return "".join([self._mended(piece) if "\ufffd" in piece.content else piece.content for piece in pieces])
 
-    def _whole(self, piece: Piece) -> str:
+    def _mended(self, piece: Piece) -> str:
         text = []
         tick = piece.clock
         for character in piece.content:
             if character == "\ufffd":
-                second = (piece.client, tick) in self._torn
-                text.append("" if second else self._torn.get((piece.client, tick + 1), character))
+                second = (piece.client, tick) in self._whole
+                text.append("" if second else self._whole.get((piece.client, tick + 1), character))
             else:
                 text.append(character)
             tick += 1 + (character > "\uffff")

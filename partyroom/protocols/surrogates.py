@@ -13,7 +13,7 @@ U+FFFD in the bytes, as Yjs does it, before the engine cuts (``Replica`` builds 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from .guard import Summary
 from .lib0 import read_varuint, varuint
@@ -61,16 +61,6 @@ class Surrogates:
                 self._torn.setdefault(client, set()).add(clock)
                 new = True
         return new
-
-    def torn(self, update: bytes, summary: Summary) -> Iterator[tuple[tuple[int, int], str]]:
-        """The characters of an update that have been cut, each with the tick (client, clock) of its second half."""
-        for client, clock, start, end in summary.astral:
-            torn = self._torn.get(client)
-            if torn:
-                text = _text(update, start, end)
-                for at, tick in _ticks(text, clock):
-                    if tick in torn:
-                        yield (client, tick), text[at]
 
     def mend(self, update: bytes, summary: Summary) -> bytes:
         """The update with U+FFFD for each half of the characters that have been cut."""

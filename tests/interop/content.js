@@ -1,8 +1,8 @@
 // Random documents by real Yjs, and what Yjs reads in them: node content.js SEED COUNT
 //
-// One JSON line for each: {update, roots: {name: {type, json, delta?}}}. Values that JSON has not are said as
-// partyroom/protocols/plain.py says them; a BigInt is {"$bigint": digits}. With "-" for COUNT, updates are read from
-// standard input, in hexadecimal, one a line.
+// One JSON line for each: {update, then, roots: {name: {type, json, delta?}}}; "then" is the same document half way.
+// Values that JSON has not are said as partyroom/protocols/plain.py says them; a BigInt is {"$bigint": digits}. With "-"
+// for COUNT, documents are read from standard input, one a line: updates in hexadecimal, with blanks in between.
 
 import { createInterface } from "node:readline";
 import * as Y from "yjs";
@@ -139,7 +139,9 @@ function made() {
   });
   const undo = docs.map((doc) => new Y.UndoManager([doc.getText("text"), doc.getArray("array"), doc.getMap("map")]));
   const steps = 5 + below(80);
+  let then;
   for (let step = 0; step < steps; step++) {
+    if (step === steps >> 1) then = Y.mergeUpdates(docs.map((doc) => Y.encodeStateAsUpdate(doc)));
     const at = below(docs.length);
     if (chance(0.05)) undo[at][pick(["undo", "redo"])]();
     else docs[at].transact(() => edit(docs[at]), chance(0.5) ? "a" : null);
@@ -150,7 +152,8 @@ function made() {
     }
   }
   for (const doc of docs) Y.applyUpdate(docs[0], Y.encodeStateAsUpdate(doc));
-  return chance(0.2) ? Y.mergeUpdates(docs.map((doc) => Y.encodeStateAsUpdate(doc))) : Y.encodeStateAsUpdate(docs[0]);
+  const all = chance(0.2) ? Y.mergeUpdates(docs.map((doc) => Y.encodeStateAsUpdate(doc))) : null;
+  return { updates: [all ?? Y.encodeStateAsUpdate(docs[0])], then };
 }
 
 function said(value) {
@@ -164,9 +167,9 @@ function said(value) {
   return value;
 }
 
-function read(update) {
+function read(updates) {
   const doc = new Y.Doc();
-  Y.applyUpdate(doc, update);
+  for (const update of updates) Y.applyUpdate(doc, update);
   const names = [...doc.share.keys()];
   const roots = {};
   for (const name of names) {
@@ -178,18 +181,21 @@ function read(update) {
   return roots;
 }
 
-const write = (update) => {
+const hex = (update) => Buffer.from(update).toString("hex");
+
+const write = ({ updates, then }) => {
   let roots = null;
   try {
-    roots = read(update);
+    roots = read(updates);
   } catch (error) {
     process.stderr.write(`${error.stack}\n`);
   }
-  console.log(JSON.stringify({ update: Buffer.from(update).toString("hex"), roots }));
+  console.log(JSON.stringify({ update: updates.map(hex).join(" "), then: then && hex(then), roots }));
 };
 
 if (count === "-") {
-  for await (const line of createInterface({ input: process.stdin })) write(Buffer.from(line, "hex"));
+  const lines = createInterface({ input: process.stdin });
+  for await (const line of lines) write({ updates: line.split(" ").map((update) => Buffer.from(update, "hex")) });
 } else {
   for (let document = 0; document < Number(count); document++) write(made());
 }

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
-from partyroom.documents.weave import weave
+from partyroom.documents.reconcile import restoring
+from partyroom.documents.weave import merge, weave
 from partyroom.protocols import guard, ranges
 from partyroom.protocols.content import read
 from partyroom.protocols.lib0 import BigInt, Decoder, Encoder
@@ -21,10 +22,9 @@ SERVER = 99
 
 def back(then: bytes, now: bytes, clock: int = 0) -> Reverted:
     """What makes ``now`` say again what ``then`` said."""
-    woven = weave([then, now])
     before, after = (ranges.alive(*read_structs(state)) for state in (then, now))
     remove, revive = ranges.without(after, before), ranges.without(before, after)
-    return revert(read(woven.update), remove, revive, client=SERVER, clock=clock, torn=woven.torn)
+    return revert(read(weave([then, now])), remove, revive, client=SERVER, clock=clock)
 
 
 def view(state: bytes) -> dict[str, Any]:
@@ -189,7 +189,7 @@ def test_a_value_that_was_set_meanwhile_by_somebody_else_stays() -> None:
     mine = ranges.without(*(ranges.alive(*read_structs(s)) for s in (editor.doc.get_update(), then)))
     editor.map["title"] = "somebody else's"
     now = editor.doc.get_update()
-    woven = read(weave([then, now]).update)
+    woven = read(weave([then, now]))
     lost = ranges.without(*(ranges.alive(*read_structs(state)) for state in (then, now)))
     editor.doc.apply_update(revert(woven, mine, lost, client=SERVER, clock=0).update)
     assert view(editor.doc.get_update())["map"] == {"title": "somebody else's"}
@@ -197,19 +197,14 @@ def test_a_value_that_was_set_meanwhile_by_somebody_else_stays() -> None:
 
 def test_an_emoji_that_was_cut_in_half_comes_back_whole() -> None:
     then = bytes(Encoder(b"\x01\x01\x01\x00\x04\x01").string("body").string("a😀b").varuint(0))
-    cut = bytes(Encoder(b"\x00\x01\x01\x01\x02\x01"))  # deletes the second half: clock 2 of client 1
+    cut = b"\x00\x01\x01\x01\x02\x01"  # deletes the second half: clock 2 of client 1
     doc: Doc[Any] = Doc()
-    woven = weave([then, cut])
-    doc.apply_update(woven.update)
+    doc.apply_update(merge([then, cut]))
     now = doc.get_update()
     assert read(now).root("body").text() == "a\ufffdb"
-    before, after = (ranges.alive(*read_structs(state)) for state in (then, now))
-    halves = {1: [(1, 3)]}
-    remove = ranges.union(ranges.without(after, before), ranges.common(halves, after))
-    revive = ranges.union(ranges.without(before, after), halves)
-    mended = weave([then, now])
-    update = revert(read(mended.update), remove, revive, client=SERVER, clock=0, torn=mended.torn).update
-    doc.apply_update(update)
+    reverted = restoring(then, now, (SERVER, 0))
+    assert reverted is not None
+    doc.apply_update(reverted.update)
     assert read(doc.get_update()).root("body").text() == "a😀b"
 
 

@@ -11,8 +11,8 @@ __all__ = ["Dialect", "YjsDialect"]
 class Dialect(Protocol):
     """How servers of one family put the messages of ``protocols.yjs`` (binary) and an application's own (text)."""
 
-    renews: bool
-    """Whether servers of this family forget, like y-protocols, who is silent for 30 seconds."""
+    impatient: bool
+    """Whether servers of this family drop a connection over which a client says nothing for a minute."""
 
     def opened(self, token: str) -> Iterable[bytes]:
         """A connection has opened; what is said before everything else."""
@@ -39,7 +39,7 @@ class Dialect(Protocol):
 class YjsDialect:
     """The words are the same."""
 
-    renews = False
+    impatient = False
 
     def opened(self, token: str) -> Iterable[bytes]:
         """Nothing: a token is in the query."""

@@ -27,7 +27,7 @@ class HocuspocusDialect:
     """``document`` is the document's name. ``post`` sends a message, as it is; ``on_token_request`` is called when the
     server wants to see a token again."""
 
-    renews = True
+    impatient = True
 
     def __init__(self, document: str, post: Callable[[bytes], object], on_token_request: Callable[[], object]) -> None:
         self._document = document

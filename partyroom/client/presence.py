@@ -2,7 +2,8 @@
 
 The messages are those of ``y-protocols/awareness.js`` (``protocols.awareness`` describes them, and is the server side).
 A client believes its server: others are here until the server says that they have left, or until there is no server.
-Nobody is dropped for being silent, for a room knows who is connected and a client does not.
+Nobody is dropped for being silent, for a room knows who is connected and a client does not. Clients with y-protocols'
+own awareness see that otherwise, so whoever is shown is to be announced every 15 seconds.
 
 Of its own clock it keeps these rules: it begins at 1 (a clock of 0 is no news to Yjs), every word raises it, and where
 the server has raised it (as ours does for one who comes back), the next word is above that. When it hears that it has

@@ -42,7 +42,7 @@ __all__ = ["DocumentStatus", "Session"]
 log = logging.getLogger("partyroom.client")
 
 RENEW_EVERY: Final = 15.0
-"""Servers with y-protocols' own awareness forget a client that says nothing for 30 seconds."""
+"""Seconds. Who has y-protocols' own awareness, other clients or a server, forgets whoever is silent for 30."""
 
 
 class DocumentStatus(StrEnum):
@@ -243,12 +243,12 @@ class Session:
         self._spawn(show())
 
     def _renew(self) -> None:
-        """Stay in the memory of servers that forget the silent."""
-        if self.sync.is_open and (self._dialect.renews or self.sync.acknowledges is False):
+        """Stay in the memory of the others and of servers."""
+        if self.sync.is_open:
             with self.lock:
                 if self.sync.presence.state is not None:
                     self.sync.announce()
-                elif self._dialect.renews:  # the connection itself is dropped for a minute's silence
+                elif self._dialect.impatient:
                     self.send(yjs.query_awareness())
         self._renewal = self._clock.call_later(RENEW_EVERY, self._renew)
 

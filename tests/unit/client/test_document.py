@@ -446,10 +446,14 @@ class TestPresence:
             assert ada.others[bob.client_id] == {"user": {"name": "Robert"}}
             assert bob.others[ada.client_id] == {"user": {"name": "Ada"}}
 
-    async def test_idle_clients_stay(self, inside: Inside, dialect: dict[str, Any]) -> None:
+    async def test_idle_clients_stay_and_say_that_they_are_here_for_those_who_forget_the_silent(
+        self, inside: Inside, dialect: dict[str, Any]
+    ) -> None:
         async with inside.joined(user={"name": "Ada"}, **dialect) as ada, inside.joined(**dialect) as bob:
+            said = len(inside.wires[0].sent)
             await inside.clock.advance(300)
             assert bob.others == {ada.client_id: {"user": {"name": "Ada"}}}
+            assert len(inside.wires[0].sent) - said == 20
 
     async def test_what_is_no_json_is_refused_and_not_shown(self, inside: Inside) -> None:
         async with inside.joined(user={"name": "Ada"}) as ada:

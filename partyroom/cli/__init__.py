@@ -1,42 +1,29 @@
-"""The command line: ``partyroom serve`` and what stands beside it."""
+"""The command line: ``partyroom serve`` and what stands beside it.
+
+``verbs`` has all of it and is loaded when it is wanted: programs that take a module from here, as Jupyter's extension
+takes ``target``, load no more than that.
+"""
 
 from __future__ import annotations
 
-import typer
+from typing import TYPE_CHECKING, Any
 
-from .dump import dump, restore
-from .rooms import cron, rooms, tail
-from .serve import serve
-from .start import init
-from .tokens import env, token
+if TYPE_CHECKING:
+    from .verbs import app
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
-    help="Programmable multiplayer rooms for Python, with Yjs documents built in.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-app.command()(serve)
-app.command()(init)
-app.add_typer(rooms, name="rooms")
-app.command()(tail)
-app.command()(cron)
-app.command()(dump)
-app.command()(restore)
-app.command()(token)
-app.add_typer(env, name="env")
 
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        from .verbs import app
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    from importlib.metadata import version
-
-    typer.echo(version("partyroom"))
+        return app
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> None:
     """Run the command line."""
+    from .verbs import app
+
     app(prog_name="partyroom")

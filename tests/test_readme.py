@@ -165,16 +165,6 @@ async def served(app: web.Application) -> AsyncIterator[TestClient[Any, Any]]:
         yield client
 
 
-async def test_the_mounted_lobby_answers_in_the_application(block: Any) -> None:
-    async with (
-        served(block("cleanup_ctx").app) as client,
-        client.ws_connect("/parties/echo/here") as socket,
-        asyncio.timeout(5),
-    ):
-        await socket.send_str("hello")
-        assert await socket.receive_str() == "hello"
-
-
 async def test_the_ready_parties_do_what_their_comments_say(block: Any) -> None:
     async with Lobby(block("class News(PubSub)")) as lobby:
         async with visit(lobby, "/parties/news/today?topics=weather:*") as reader:

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
-from hypercorn.asyncio import serve as hypercorn_serve
-from hypercorn.config import Config as HypercornConfig
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from partyroom import Lobby
 from partyroom.gateways import asgi_socket
 from partyroom.gateways.asgi import asgi_app, lifespan
+from tests.gateways.servers import under_hypercorn, under_uvicorn
 from tests.gateways.suite import GatewaySuite
 
 
 @pytest.fixture(autouse=True)
 def short_goodbyes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asgi_socket, "DEAF_TIMEOUT", 0.2)
-
-
-def listener() -> socket.socket:
-    """A socket on a free port."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    listening.setblocking(False)
-    return listening
-
-
-@asynccontextmanager
-async def under_uvicorn(app: Any, *, heartbeat: float = 20.0, **options: Any) -> AsyncIterator[str]:
-    """Serve an ASGI application with uvicorn."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        ws_ping_interval=heartbeat,
-        ws_ping_timeout=heartbeat,
-        timeout_graceful_shutdown=1,
-        **options,
-    )
-    config.load()
-    server = uvicorn.Server(config)
-    server.lifespan = config.lifespan_class(config)
-    sock = listener()
-    await server.startup([sock])  # what serve() does, less its signals and its rest of a tenth of a second
-    yield f"http://127.0.0.1:{sock.getsockname()[1]}"
-    await server.shutdown([sock])
-
-
-@asynccontextmanager
-async def under_hypercorn(app: Any, *, heartbeat: float | None = None) -> AsyncIterator[str]:
-    """Serve an ASGI application with hypercorn."""
-    sock = listener()
-    port = sock.getsockname()[1]
-    config = HypercornConfig()
-    config.bind = [f"fd://{sock.detach()}"]
-    config.websocket_ping_interval = heartbeat
-    config.graceful_timeout = 0.2
-    config.errorlog = None
-    stop = asyncio.Event()
-    serving = asyncio.create_task(hypercorn_serve(app, config, shutdown_trigger=stop.wait))
-    yield f"http://127.0.0.1:{port}"
-    stop.set()
-    await serving
 
 
 BROKEN = "test_a_peer_that_breaks_the_protocol_is_closed_and_nobody_else"

@@ -12,8 +12,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 from tornado.web import Application, HTTPError, RequestHandler
 
 from partyroom import Connection, Limits, Lobby, Request, Response
@@ -21,21 +19,10 @@ from partyroom.gateways import tornado_stream
 from partyroom.gateways.reader import unmask
 from partyroom.gateways.tornado import RoomHandler, handlers
 from tests.gateways.certificate import certificate
+from tests.gateways.servers import under_tornado
 from tests.gateways.socket_suite import SocketSuite
 from tests.gateways.suite import ROOM, Echo, Serve, Served, within
 from tests.gateways.wire import BINARY, TEXT, frame
-
-
-@asynccontextmanager
-async def serving(app: Application, lobby: Lobby, **options: Any) -> AsyncIterator[str]:
-    """Serve an application on a free port, as its documentation says to."""
-    (listener,) = bind_sockets(0, "127.0.0.1")
-    server = HTTPServer(app, **options)
-    server.add_socket(listener)
-    async with lobby:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.stop()
-    await server.close_all_connections()
 
 
 class TestTornado(SocketSuite):
@@ -43,7 +30,7 @@ class TestTornado(SocketSuite):
 
     @asynccontextmanager
     async def serving(self, lobby: Lobby, **options: Any) -> AsyncIterator[str]:
-        async with serving(Application(list(handlers(lobby, **options))), lobby) as url:
+        async with under_tornado(Application(list(handlers(lobby, **options))), lobby) as url:
             yield url
 
 
@@ -53,7 +40,7 @@ class TestUnderAPrefix(TestTornado):
     @asynccontextmanager
     async def serving(self, lobby: Lobby, **options: Any) -> AsyncIterator[str]:
         app = Application([*handlers(lobby, "/user/j%40o/", **options), (r"/user/[^/]*/hello", Hello)])
-        async with serving(app, lobby) as url:
+        async with under_tornado(app, lobby) as url:
             yield url + "/user/j%40o"  # which some clients send as it is, and others as j@o
 
     async def test_what_is_not_a_room_is_the_applications(self, serve: Serve, http: aiohttp.ClientSession) -> None:
@@ -110,7 +97,9 @@ class TestTheHandler:
     async def guarded(self) -> AsyncIterator[Served]:
         lobby = Lobby({"chat": Asked}, limits=Limits(body=1_000_000))
         async with AsyncExitStack() as stack:
-            url = await stack.enter_async_context(serving(Application(list(handlers(lobby, handler=Guarded))), lobby))
+            url = await stack.enter_async_context(
+                under_tornado(Application(list(handlers(lobby, handler=Guarded))), lobby)
+            )
             yield Served(lobby, url, stack)
 
     async def test_tells_the_room_who_asks(self, guarded: Served) -> None:
@@ -149,7 +138,7 @@ class TestTheHandler:
                 return Response("not sent", int(request.query["status"]))
 
         lobby = Lobby({"chat": Empty})
-        async with serving(Application(list(handlers(lobby))), lobby) as url, aiohttp.ClientSession() as http:
+        async with under_tornado(Application(list(handlers(lobby))), lobby) as url, aiohttp.ClientSession() as http:
             for status in (204, 304):
                 async with http.get(f"{url}{ROOM}?status={status}") as response:
                     assert (response.status, await response.read()) == (status, b"")
@@ -171,7 +160,7 @@ class TestTheStream:
         ours.load_cert_chain(*names)
         theirs = ssl.create_default_context(cafile=names[0])
         async with (
-            serving(Application(list(handlers(lobby))), lobby, ssl_options=ours) as url,
+            under_tornado(Application(list(handlers(lobby))), lobby, ssl_options=ours) as url,
             aiohttp.ClientSession() as http,
             http.ws_connect(url.replace("http", "https", 1) + ROOM, ssl=theirs, max_msg_size=0) as socket,
         ):
@@ -190,7 +179,7 @@ class TestTheStream:
                     connection.send(b"%d," % number + b"x" * (number * 7 % 20_000))
 
         lobby = Lobby({"chat": Counting})
-        async with serving(Application(list(handlers(lobby))), lobby) as url, AsyncExitStack() as stack:
+        async with under_tornado(Application(list(handlers(lobby))), lobby) as url, AsyncExitStack() as stack:
             wire = await Served(lobby, url, stack).wire()
             await wire.send(frame(TEXT, b"go") * 2)
             for number in (*range(2_000), *range(2_000)):
@@ -206,7 +195,7 @@ class TestTheStream:
                     connection.send(message)
 
         lobby = Lobby({"chat": Plain})
-        async with serving(Application(list(handlers(lobby))), lobby) as url, AsyncExitStack() as stack:
+        async with under_tornado(Application(list(handlers(lobby))), lobby) as url, AsyncExitStack() as stack:
             served = Served(lobby, url, stack)
             quick, flooding = await served.client(), await served.wire()
 

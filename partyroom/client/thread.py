@@ -14,7 +14,7 @@ import concurrent.futures.thread  # registers what ends its workers at exit; we 
 import logging
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeVar
 
 from ..errors import CloseCode, ConnectionClosed
@@ -127,20 +127,23 @@ class NetworkThread:
         if not self.alive or self.here:
             return
         rooms = [room for room in self.rooms if room.early or not early]
-        if rooms:
-            self._wait_for(lambda: asyncio.wait([asyncio.create_task(room.close()) for room in rooms], timeout=GOODBYE))
-        if not early:
+        if rooms and not self._say_goodbye(rooms):
+            log.warning("the network thread is busy with a callback: rooms are left without a goodbye")
+        elif not early:
             self.soon(self.loop.stop)
             self._thread.join(GOODBYE)
 
-    def _wait_for(self, work: Callable[[], Awaitable[object]]) -> None:
-        async def doing() -> None:
-            await work()
+    def _say_goodbye(self, rooms: list[Ends]) -> bool:
+        """Close the rooms, as far as that is done in time; returns whether the thread was there to do it."""
+
+        async def close_all() -> None:
+            await asyncio.wait([asyncio.create_task(room.close()) for room in rooms], timeout=GOODBYE)
 
         try:
-            asyncio.run_coroutine_threadsafe(doing(), self.loop).result(GOODBYE * 2)
+            asyncio.run_coroutine_threadsafe(close_all(), self.loop).result(GOODBYE + 0.5)
         except TimeoutError:
-            log.warning("the network thread is busy with a callback; its rooms are left without a goodbye")
+            return False
+        return True
 
     def _live(self) -> None:
         asyncio.set_event_loop(self.loop)

@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenRoom", "SocketRoom", "connect"]
 Room = TypeVar("Room", bound=OpenRoom)
+Open: TypeAlias = Callable[[NetworkThread, Post], Coroutine[Any, Any, Room]]
+"""Opens a room, in the network thread, with callbacks where they are wanted."""
 Token: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
 """What shows a server who this is, or a function that is called for it before every attempt, in the network thread."""
 
@@ -111,11 +113,11 @@ def connect(
     if not document:
         if user is not None or keep is not None:
             raise ValueError("user and keep are for documents, and this is opened with document=False")
-        return _opened(lambda thread, post: _open_socket(thread, post, place, asked, options), post, wait)
-    return _opened(lambda thread, post: _open_document(thread, post, place, asked, user, keep, options), post, wait)
+        return _opened(_sockets(place, asked, options), post, wait)
+    return _opened(_documents(place, asked, user, keep, options), post, wait)
 
 
-def _opened(open: Callable[[NetworkThread, Post], Coroutine[Any, Any, Room]], post: Post | None, wait: float) -> Room:
+def _opened(open: Open[Room], post: Post | None, wait: float) -> Room:
     """Open a room in the network thread, and wait until there is a connection."""
     thread = network()
     where = posting(post, thread)
@@ -135,31 +137,33 @@ def _opened(open: Callable[[NetworkThread, Post], Coroutine[Any, Any, Room]], po
     return room
 
 
-async def _open_socket(
-    thread: NetworkThread, post: Post, place: Place, asked: Fresh[Scalar], options: SocketOptions
-) -> SocketRoom:
-    socket = PartySocket(place.host, party=place.party, room=place.room, query=asked, **options)
-    socket.start()
-    return SocketRoom(HostedSocket(thread, post, socket), socket)
+def _sockets(place: Place, asked: Fresh[Scalar], options: SocketOptions) -> Open[SocketRoom]:
+    async def open(thread: NetworkThread, post: Post) -> SocketRoom:
+        socket = PartySocket(place.host, party=place.party, room=place.room, query=asked, **options)
+        socket.start()
+        return SocketRoom(HostedSocket(thread, post, socket), socket)
+
+    return open
 
 
-async def _open_document(
-    thread: NetworkThread,
-    post: Post,
+def _documents(
     place: Place,
     asked: Fresh[Scalar],
     user: dict[str, Any] | None,
     keep: Keepable | None,
     options: SocketOptions,
-) -> DocumentRoom:
-    from .document import DocumentClient  # loads pycrdt
+) -> Open[DocumentRoom]:
+    from .document import DocumentClient  # loads pycrdt, here rather than where it would hold all rooms up
     from .document_room import DocumentRoom
 
-    client = DocumentClient(
-        place.host, party=place.party, room=place.room, query=asked, user=user, keep=keep, **options
-    )
-    await client.start()
-    return DocumentRoom(HostedDocument(thread, post, client, early=keep is not None))
+    async def open(thread: NetworkThread, post: Post) -> DocumentRoom:
+        client = DocumentClient(
+            place.host, party=place.party, room=place.room, query=asked, user=user, keep=keep, **options
+        )
+        await client.start()
+        return DocumentRoom(HostedDocument(thread, post, client, early=keep is not None))
+
+    return open
 
 
 def posting(post: Post | None, thread: NetworkThread) -> Post:

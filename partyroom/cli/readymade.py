@@ -23,7 +23,12 @@ TEXT, NAME, COLOR = 4000, 60, 32
 
 
 class Document(DocumentParty):
-    """Yjs documents that anybody may edit, and whose clients may ask each other (``protocols.asking``)."""
+    """Yjs documents that anybody may edit, and whose clients may ask each other (``protocols.asking``).
+
+    What nobody edits leaves memory, also while it is open somewhere.
+    """
+
+    hibernate = True
 
     def on_custom_message(self, connection: Connection, message: str) -> None:
         """Pass asks on to all others, and answers to who asked."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 from partyroom import Connection, DocumentParty, HocuspocusParty, Party, Request, Response
+
+LIMITS = DocumentParty.limits
+assert LIMITS is not None
 
 
 class Echo(Party):
@@ -58,8 +62,12 @@ class Switchboard(Party):
 class Notes(DocumentParty):
     """A document room in which ``mode=read`` may not write.
 
-    It answers an HTTP request when all that it has relayed so far is on disk.
+    It answers an HTTP request when all that it has relayed so far is on disk. It hibernates after a second without an
+    edit, so whatever happens to clients here happens to them with documents that sleep and wake.
     """
+
+    hibernate = True
+    limits = replace(LIMITS, doze=1.0)
 
     def can_write(self, connection: Connection) -> bool:
         return connection.request.query.get("mode") != "read"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from contextlib import AbstractContextManager
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from pycrdt import Doc
@@ -35,7 +35,7 @@ class DocumentRoom(OpenRoom):
     def __init__(self, hosted: HostedDocument) -> None:
         super().__init__(hosted, hosted.client.socket)
         self._client: DocumentClient = hosted.client
-        self._source = _Source(self, hosted)
+        self._values = Values(_Source(self, hosted), _HeldLive)
 
     # -- the document ------------------------------------------------------------------------------------------------
 
@@ -56,10 +56,11 @@ class DocumentRoom(OpenRoom):
         which raises ``RuntimeError``, and it should not take long."""
         return self.values.batch()
 
-    @cached_property
+    @property
     def values(self) -> Values:
         """What ``map``, ``array`` and ``text`` come from."""
-        return Values(self._source, _HeldLive)
+        self._network.check()
+        return self._values
 
     @property
     def doc(self) -> Doc[Any]:
@@ -69,6 +70,7 @@ class DocumentRoom(OpenRoom):
     @property
     def lock(self) -> AbstractContextManager[Any]:
         """The document's lock; reentrant."""
+        self._network.check()
         return self._client.lock
 
     @property

@@ -126,7 +126,7 @@ class NetworkThread:
         """Close the rooms, within ``GOODBYE`` seconds, and unless it is too ``early`` for some, end the thread."""
         if not self.alive or self.here:
             return
-        rooms = [room for room in self.rooms if room.early or not early]
+        rooms = [room for room in tuple(self.rooms) if room.early or not early]
         if rooms and not self._say_goodbye(rooms):
             log.warning("the network thread is busy with a callback: rooms are left without a goodbye")
         elif not early:

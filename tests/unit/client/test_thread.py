@@ -55,7 +55,7 @@ room.text("notes").insert(0, "parent ")
 room.saved(10)
 child = os.fork()
 if child == 0:
-    for use in (room.receive, room.saved, room.close):
+    for use in (room.receive, room.saved, room.close, lambda: room.text("notes"), lambda: room.lock):
         try:
             use()
         except RuntimeError as error:

@@ -290,6 +290,42 @@ class TestReceiving:
         assert await socket.receive() == "pong"
         assert Answering.heard == [b"ping"]
 
+    async def test_what_a_hibernating_party_answers_without_being_there_is_remembered_by_the_room(
+        self, make: Rooms
+    ) -> None:
+        class Counting(Chat):
+            hibernate = True
+
+            @classmethod
+            def auto_answer(cls, room: Room, connection: Connection, message: str | bytes) -> bool:
+                room.memory["pings"] = room.memory.get("pings", 0) + (message == "ping")
+                return message == "ping"
+
+            def on_message(self, connection: Connection, message: str | bytes) -> None:
+                connection.send(str(self.room.memory["pings"]))
+
+        socket = await enter(await make(Counting))
+        for message in ("ping", "ping", "how many?"):
+            await socket.send(message)
+        assert await socket.receive() == "2"
+
+    async def test_an_automatic_answer_that_fails_costs_its_connection(
+        self, make: Rooms, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        class Failing(Chat):
+            hibernate = True
+
+            @classmethod
+            def auto_answer(cls, room: Room, connection: Connection, message: str | bytes) -> bool:
+                raise RuntimeError("no")
+
+        socket = await enter(await make(Failing))
+        with caplog.at_level(logging.ERROR):
+            await socket.send("x")
+        assert socket.connection is not None
+        assert socket.connection.close_code == 1011
+        assert caplog.records[0].message.startswith("chat/lobby: auto_answer failed")
+
     async def test_an_on_error_that_fails_too_is_logged(self, make: Rooms, caplog: pytest.LogCaptureFixture) -> None:
         class Hopeless(Chat):
             async def on_message(self, connection: Connection, message: str | bytes) -> None:

@@ -30,6 +30,8 @@ T = TypeVar("T")
 MOST_OPEN: Final = 64
 """Files that stay open between statements; each needs two descriptors and some memory."""
 THREADS: Final = 4
+PAUSE: Final = 0.01
+"""Seconds between two attempts to cut off a statement."""
 
 
 class Databases:
@@ -76,8 +78,12 @@ class Databases:
         file = self._taken(address)
         try:
             file.interrupt()
-            with file.lock:
+            while not file.lock.acquire(timeout=PAUSE):
+                file.interrupt()  # the statement may not have begun the last time
+            try:
                 file.remove()
+            finally:
+                file.lock.release()
         finally:
             self._release(address, file, None)
 

@@ -436,6 +436,22 @@ class TestEnds:
             assert ada.socket.transport.ended is not None
             assert ada.socket.transport.ended.code == 1013
 
+    async def test_a_document_that_is_replaced_is_closed_and_the_old_one_is_not_let_in_again(
+        self, lobby: House
+    ) -> None:
+        async with browse(lobby) as ada:
+            one = await ada.opened("one")
+            await one.insert("old")
+            party = (await lobby.room(Address("notes", "one"))).life.party
+            assert isinstance(party, Notes)
+            await party.replace(yjs.EMPTY_UPDATE)
+            for _ in range(2):
+                await ada.read()
+                assert one.received[-1] == hocuspocus.Close("this document has been replaced: load it anew")
+                await one.open()
+            assert await people(lobby, "one") == 0
+            assert str(party.doc.get("body", type=Text)) == ""
+
     async def test_an_update_that_is_no_update_costs_its_document(self, lobby: House) -> None:
         async with browse(lobby) as ada:
             one, two = await ada.opened("one"), await ada.opened("two")

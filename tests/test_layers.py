@@ -55,7 +55,7 @@ THIRD_PARTY = {
     "multidict": ("gateways.aiohttp", "client"),  # aiohttp's own headers
     "yarl": ("client",),  # aiohttp's own URLs
     "tornado": ("gateways.tornado",),
-    "pycrdt": ("protocols.replica", "documents", "client"),
+    "pycrdt": ("protocols.engine", "protocols.replica", "documents", "client"),
     "sqlite3": ("stores.sqlite",),
     "jwt": ("auth",),
     "cronsim": ("crons",),
@@ -66,6 +66,14 @@ THIRD_PARTY = {
     "pytest": ("pytest_plugin",),
     "watchfiles": ("cli",),
     "uvloop": ("cli",),
+}
+
+# Packages beside ours, by the folder they lie in: what of ours they may import, and which third-party packages.
+BESIDE = {
+    "integrations": (
+        {"__init__", "party", "documents", "gateways", "cli.config", "cli.readymade", "cli.target"},
+        {"jupyter_core", "jupyter_server", "jupyterhub", "tornado", "traitlets"},
+    ),
 }
 
 
@@ -167,6 +175,29 @@ def test_a_third_party_package_stays_in_its_place(path: Path) -> None:
         if not is_in(dotted(path), THIRD_PARTY.get(top, ())):
             wrong.append(str(found))
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("folder", BESIDE)
+def test_a_package_beside_ours_uses_public_names_and_what_is_named_here(folder: str) -> None:
+    ours_allowed, others = BESIDE[folder]
+    wrong = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT / folder).with_suffix("").parts)
+        for found in _imports(ast.parse(path.read_text(), str(path)).body, module):
+            name, top = ours(found), found.of.partition(".")[0]
+            if name is not None and not name.startswith(module.partition(".")[0]):
+                fine = any(name == one or name.startswith(f"{one}.") for one in ours_allowed)
+            else:
+                fine = name is not None or top in sys.stdlib_module_names or top in others
+            if not fine:
+                wrong.append(f"{path.relative_to(ROOT)}:{found.line} imports {found.of}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_nothing_of_ours_imports_what_lies_beside() -> None:
+    beside = {path.name for folder in BESIDE for path in (ROOT / folder).iterdir() if path.is_dir()}
+    found = [str(one) for path in modules() for one in imports(path) if one.of.partition(".")[0] in beside]
+    assert not found, "\n".join(found)
 
 
 def test_every_part_has_a_layer() -> None:

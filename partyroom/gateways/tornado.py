@@ -83,6 +83,7 @@ class RoomHandler(RequestHandler):
         connection.set_body_timeout(BODY_TIMEOUT)
         asked = await self.visitor(self._request())
         if isinstance(asked, Response):
+            self.set_header("Connection", "close")  # as Tornado does with one whose body it has not read
             self.respond(asked)
         else:
             self._asked = asked

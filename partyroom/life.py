@@ -57,6 +57,11 @@ class Living(Protocol):
         ...
 
     @property
+    def owes_on_close(self) -> bool:
+        """Whether there are connections that need a party to leave, also while the room sleeps."""
+        ...
+
+    @property
     def busy(self) -> bool:
         """Whether something besides hooks keeps the room: a task, a due alarm, an unfinished write."""
         ...
@@ -96,6 +101,11 @@ class Life:
     def over(self) -> bool:
         """Whether the room is stopping or has stopped: it takes no new events."""
         return self.phase is Phase.STOPPING or self.phase is Phase.STOPPED
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the room hibernates: its party has gone, or is about to go."""
+        return self.phase is Phase.ASLEEP
 
     # -- starting ----------------------------------------------------------------------------------------------------
 
@@ -169,12 +179,12 @@ class Life:
 
     def watch(self) -> None:
         """See to it that the room is looked at once it may have become idle."""
-        if self._idle_timer is None and not self.over and self.phase is not Phase.ASLEEP and self._may_leave:
+        if self._idle_timer is None and not self.over and self._may_leave:
             self._idle_timer = self._clock.call_later(self._room.limits.idle, self._check_idle)
 
     @property
     def _may_leave(self) -> bool:
-        return self._hibernate or not self._room.occupied
+        return not self._room.occupied or (self._hibernate and not self.asleep)
 
     def _check_idle(self) -> None:
         self._idle_timer = None
@@ -207,7 +217,10 @@ class Life:
 
     async def stop(self, code: int, reason: str) -> None:
         """End the room, whatever it is doing; returns when it has left memory. Safe to call more than once."""
-        if not self.over and (self._room.occupied or self._started is not None):
+        if self.asleep and not self._room.owes_on_close:
+            if self._started is not None:  # on_stop is not over
+                await asyncio.wait([self._started], timeout=self._room.limits.close)
+        elif not self.over and (self._room.occupied or self._started is not None):
             # A room that sleeps or is starting still owes its connections an on_close.
             try:
                 async with asyncio.timeout(self._room.limits.close):

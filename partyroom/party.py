@@ -8,7 +8,7 @@ or the request (HTTP 500) it ran for.
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias, TypeVar
 
 from .http import Request, Response
@@ -89,6 +89,11 @@ class Party:
         It then neither wakes the room nor counts as activity. What it needs to know is in ``room.memory``.
         """
         return False
+
+    @classmethod
+    def auto_close(cls) -> Callable[[Room, Connection], object] | None:
+        """With ``hibernate``, what to do as somebody leaves a sleeping room; ``None`` wakes it, for ``on_close``."""
+        return None
 
     # -- in the room -------------------------------------------------------------------------------------------------
 

@@ -290,6 +290,10 @@ class Room:
         log.debug("%s: %r has left (%d)", self.address, connection, code)
         if not connection.closed:
             connection.end(code, reason)
+        if self.life.asleep and (leave := self._party_class.auto_close()) is not None:
+            leave(self, connection)
+            self.life.touch()
+            return
         with self.life.work():
             if error is not None:
                 await self._on_error(connection, error)
@@ -442,6 +446,11 @@ class Room:
     def occupied(self) -> bool:
         """Whether anybody is connected, closing connections included."""
         return bool(self._connections)
+
+    @property
+    def owes_on_close(self) -> bool:
+        """Whether those who leave it while it sleeps need its party."""
+        return self.occupied and self._party_class.auto_close() is None
 
     @property
     def busy(self) -> bool:

@@ -238,6 +238,13 @@ class DocumentParty(Party):
             return False  # it may want to see every message
         return Peers.of(room).without_the_document(connection, message)
 
+    @classmethod
+    def auto_close(cls) -> Callable[[Room, Connection], object] | None:
+        """Who leaves a document that hibernates does not wake it."""
+        if cls.on_close is not DocumentParty.on_close or cls.on_error is not Party.on_error:
+            return None
+        return lambda room, connection: Peers.of(room).remove(connection)
+
     def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
         """Take a Yjs message, or a piece of one, or an application's text."""
         if self._live.rebuilding is not None:

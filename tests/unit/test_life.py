@@ -28,6 +28,7 @@ class FakeRoom:
         self.limits = limits
         self.occupied = False
         self.busy = False
+        self.silent = False
         self.log: list[str] = []
         self.parties: list[Party] = []
         self.may_wind_down = asyncio.Event()
@@ -39,6 +40,10 @@ class FakeRoom:
     @property
     def phase(self) -> str:
         return self.life.phase.value
+
+    @property
+    def owes_on_close(self) -> bool:
+        return self.occupied and not self.silent
 
     def make_party(self) -> Party:
         room, (start, stop) = self, self._hooks
@@ -248,6 +253,33 @@ class TestHibernating:
         await room.clock.advance(11)
         await room.life.stop(CloseCode.GOING_AWAY, "")
         assert room.log == ["on_start", "on_stop", "on_start", "wind down 1001", "on_stop", "ended"]
+
+    async def test_stopping_does_not_wake_it_where_nobody_needs_its_party_to_leave(self) -> None:
+        go = asyncio.Event()
+
+        async def stop() -> None:
+            await go.wait()
+
+        room = make(hibernate=True, stop=stop)
+        await room.life.ready()
+        room.occupied = room.silent = True
+        await room.clock.advance(11)
+        stopping = asyncio.ensure_future(room.life.stop(CloseCode.GOING_AWAY, ""))
+        await settle()
+        assert room.log == ["on_start", "on_stop"], "the first one's is not over"
+        go.set()
+        await stopping
+        assert room.log == ["on_start", "on_stop", "wind down 1001", "ended"]
+
+    async def test_when_the_last_has_left_while_it_slept_it_leaves_too(self) -> None:
+        room = make(hibernate=True)
+        await room.life.ready()
+        room.occupied = True
+        await room.clock.advance(11)
+        room.occupied = False
+        room.life.touch()
+        await room.clock.advance(11)
+        assert room.log == ["on_start", "on_stop", "wind down 1001", "ended"]
 
     async def test_an_on_stop_that_fails_does_not_keep_it_asleep(self, caplog: pytest.LogCaptureFixture) -> None:
         async def stop() -> None:

@@ -91,10 +91,50 @@ async def test_promise_11_who_leaves_while_it_sleeps_is_gone_for_the_others(lobb
         await bob.present('{"user":"bob"}', client=2)
         await ada.read()
         assert ada.people == {2: '{"user":"bob"}'}
-        await sleep(lobby)
+        room = await sleep(lobby)
         bob.socket.transport.abort()
         await ada.read()
         assert ada.people == {}
+        assert room.life.phase.value == "asleep"
+
+
+async def test_when_all_have_left_a_sleeping_document_its_room_goes_without_waking(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "x")
+        await sleep(lobby)
+    clock = lobby._clock
+    assert isinstance(clock, ManualClock)
+    await clock.advance(30)
+    assert list(lobby.rooms()) == []
+    assert Sleepy.started == 1
+
+
+async def test_promise_13_a_shutdown_says_goodbye_for_a_sleeping_document_without_loading_it(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        await ada.insert(0, "x")
+        await sleep(lobby)
+        await lobby.close()
+        assert ada.socket.transport.ended is not None
+        assert ada.socket.transport.ended.code == 1001
+        assert Sleepy.started == 1
+
+
+async def test_promise_4_a_party_with_an_on_close_of_its_own_is_woken_for_it() -> None:
+    left: list[str] = []
+
+    class Counting(Sleepy):
+        def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
+            super().on_close(connection, code, reason, was_clean)
+            left.append(str(self.doc.get("body", type=Text)))
+
+    async with Lobby({"notes": Counting}, clock=ManualClock()) as lobby, join(lobby) as ada:
+        async with join(lobby):
+            await ada.insert(0, "x")
+            await sleep(lobby)
+        assert left == ["x"]
+        await sleep(lobby)
+        await lobby.close()
+        assert left == ["x", "x"]
 
 
 async def test_promise_11_nobody_writes_anothers_presence_after_it_slept_and_clocks_go_on(lobby: Lobby) -> None:

@@ -104,11 +104,13 @@ class Log:
         """Whether the updates have outgrown the snapshot; ``quiet`` says that nobody would wait for it.
 
         What is stored stays within a few times the snapshot's size, and a snapshot is written seldom enough that it
-        costs little per update.
+        costs little per update: of a large document, which nobody may wait for either, not for a few keystrokes.
         """
-        if quiet:
-            return len(self) >= SOME or self._update_bytes > (self._snapshot_bytes or SMALL)
-        return len(self) >= MANY and self._update_bytes >= self._snapshot_bytes
+        if not quiet:
+            return len(self) >= MANY and self._update_bytes >= self._snapshot_bytes
+        if self._update_bytes > (self._snapshot_bytes or SMALL) or len(self) >= MANY:
+            return True
+        return len(self) >= SOME and self._update_bytes * 8 >= self._snapshot_bytes
 
     def compact(self, snapshot: bytes, waiting: Iterable[bytes] = ()) -> Write:
         """Replace everything stored by ``snapshot`` and the updates that it does not hold, for they wait for others."""

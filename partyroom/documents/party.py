@@ -337,6 +337,8 @@ class DocumentParty(Party):
             pass
         elif self.can_write(connection):
             self._apply(connection, update)
+            if answer:  # with all that we lacked: what was refused before counts now
+                peer.refused = False
         elif not (first and self._live.replica.holds(update)):
             peer.refused = True
         if first:

@@ -271,6 +271,23 @@ async def test_promise_9_an_edit_that_does_not_count_is_never_said_to_be_saved(l
         )
 
 
+async def test_promise_9_who_may_write_after_all_and_synchronises_anew_hears_that_it_is_saved() -> None:
+    clock = ManualClock()
+    async with Lobby({"notes": Notes}, clock=clock) as lobby, join(lobby, "?mode=read") as reader:
+        await reader.insert(0, "refused at first")
+        assert reader.socket.connection is not None
+        reader.socket.connection.request = Request.build(PATH)
+        for again, kind in (False, yjs.PermissionDenied), (True, yjs.SyncStatus):
+            if again:
+                await reader.sync()
+            await reader.socket.send(yjs.sync_status(b"\x01"))
+            await clock.advance(1)
+            await reader.read()
+            assert isinstance(reader.received[-1], kind)
+        async with join(lobby) as bob:
+            assert str(bob.text) == "refused at first"
+
+
 async def test_promise_9_what_was_written_offline_is_not_said_to_be_saved_before_it_has_come() -> None:
     """A y-sweet client asks when it is connected, and only then answers our SyncStep1 with what it wrote offline."""
     clock = ManualClock()

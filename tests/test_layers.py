@@ -74,6 +74,7 @@ BESIDE = {
         {"__init__", "party", "documents", "gateways", "cli.config", "cli.readymade", "cli.target"},
         {"jupyter_core", "jupyter_server", "jupyterhub", "tornado", "traitlets"},
     ),
+    "notebooks": ({"__init__", "client"}, {"IPython", "anywidget", "ipywidgets", "traitlets"}),
 }
 
 

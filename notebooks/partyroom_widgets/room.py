@@ -1,0 +1,286 @@
+"""Room: a room in a notebook: who is here, what is shared, and where its callbacks run.
+
+For whoever builds views on it (``room.chat()`` and the like; each lies in a file of its own):
+
+- ``room.client`` is the ``DocumentRoom``. Its maps, arrays and texts, ``ask`` and ``serve`` may be used in any thread.
+  Callbacks given to it run in the network's thread, at once, also while a cell runs; they must be short. There a view
+  may set its own traits and ``send`` to its page, but nothing that a user observes.
+- ``room.turns.post(callback)`` has something called in the kernel's thread: users' callbacks belong there.
+- ``room.me``, ``room.people`` and ``room.on_people`` say who is here; ``room.show(cursor=...)`` shows the others
+  something, and ``room.show(typing=True)`` puts it into everybody's strip.
+- ``room.close_with(view.close)`` has a view closed with its room.
+- ``room.token()`` is what opens the room to a page of its own. Pass it in a message, never in a trait: notebooks are
+  saved with those.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self, TypeAlias
+
+import partyroom
+from partyroom.client import DocumentRoom
+from partyroom.client.address import find
+from partyroom.client.callbacks import Callbacks
+from partyroom.client.url import http_url
+
+from .people import FIELD, Person, clean_color, clean_name, color_for, read
+from .strip import Strip
+from .turns import Turns
+
+__all__ = ["Room", "Token", "join"]
+
+Token: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
+
+NOTICES: Final = {
+    "connecting": "Connecting",
+    "syncing": "Catching up",
+    "synced": "Live",
+    "offline": "Offline: changes are kept and will be merged",
+    "closed": "Left",
+}
+_joined: dict[tuple[str, str | None, Token], Room] = {}
+
+
+def join(
+    room: str,
+    *,
+    name: str | None = None,
+    color: str | None = None,
+    url: str | None = None,
+    token: Token = None,
+    wait: float = 5.0,
+    **options: Any,
+) -> Room:
+    """Join a room: ``"lesson-3"``, ``"party/room"`` or a URL with ``/parties/PARTY/ROOM`` in it.
+
+    The server is ``url``, else ``PARTYROOM_URL``, which Jupyter with ``partyroom[jupyter]`` sets for its kernels (as a
+    Hub does, where it names one server for all), else ``http://localhost:1999``. ``PARTYROOM_TOKEN`` is the ``token``
+    for that one alone. ``name`` is what the others see, else the Hub's or the system's name of the user.
+
+    Waits ``wait`` seconds for the room's content, and without a server goes on alone: what is shared and changed is
+    merged when there is one. Joining a room again, as a cell that is run twice does, returns the room that there is.
+    Raises ``ConnectionClosed`` where the server will not have us, and ``ValueError`` for what is no address.
+    """
+    key = (room, url, token)
+    known = _joined.get(key)
+    if known is not None and not known.client.closed:
+        if name is not None or color is not None:
+            known.rename(name or known.me.name, color)
+        return known
+    joined = _joined[key] = open_room(room, name=name, color=color, url=url, token=token, wait=wait, **options)
+    joined.close_with(lambda: _joined.pop(key, None))
+    return joined
+
+
+def open_room(
+    room: str,
+    *,
+    name: str | None = None,
+    color: str | None = None,
+    url: str | None = None,
+    token: Token = None,
+    wait: float = 5.0,
+    **options: Any,
+) -> Room:
+    """The same as ``join``, as somebody else each time."""
+    place = find(room, server=url)
+    if token is None and place.trusted:
+        token = os.environ.get("PARTYROOM_TOKEN")
+    shown = clean_name(name) or clean_name(_login()) or "Someone"
+    user = {"name": shown, "color": color_for(shown) if color is None else _checked(color)}
+    client = partyroom.connect(room, server=url, token=token, post=_at_once, wait=0, **options)
+    joined = Room(client, place.room, user, token=token, painted=color is not None)
+    try:
+        joined.arrive(wait)
+    except BaseException:
+        joined.close()
+        raise
+    return joined
+
+
+class Room:
+    """A room that has been joined. As a cell's last line it shows itself: who is here, and how it stands."""
+
+    def __init__(
+        self, client: DocumentRoom, name: str, user: dict[str, str], *, token: Token = None, painted: bool = True
+    ) -> None:
+        self.client = client
+        """The document that all is in; see above for what may be done with it where."""
+        self.name = name
+        self.turns = Turns()
+        """Calls in the kernel's thread."""
+        self._token = token
+        self._painted = painted
+        self._id = uuid.uuid4().hex
+        self._on_people = Callbacks[[]]("on_people")
+        self._on_status = Callbacks[[str]]("on_status")
+        self._endings: list[Callable[[], object]] = []
+        self._strip: Strip | None = None
+        client.set_presence(user=user, **{FIELD: {"id": self._id}})
+        client.on_presence(lambda added, updated, removed: self._present())
+        client.on_status(self._stands)
+
+    def __repr__(self) -> str:
+        return f"<Room {self.name} {self.status}: {', '.join(person.name for person in self.people)}>"
+
+    def arrive(self, wait: float) -> None:
+        """Wait for the room's content, as ``join`` does."""
+        if wait > 0:
+            with suppress(TimeoutError):  # the strip says so, and the client goes on trying
+                self.client.synced(wait)
+                self._paint()
+
+    # -- how it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def link(self) -> str:
+        """The room's address, for others to ``join``; it holds no secret."""
+        return http_url(self.client.url)
+
+    @property
+    def status(self) -> str:
+        """``connecting``, ``syncing``, ``synced``, ``offline`` or ``closed``."""
+        return str(self.client.status)
+
+    @property
+    def notice(self) -> str:
+        """How it stands, in a sentence for people."""
+        said, failure = NOTICES.get(self.status, self.status), self.client.failure
+        if self.status == "connecting" and failure:
+            return f"No server yet at {self.link.partition('/parties/')[0]} ({failure}): changes are kept here"
+        if self.status == "closed" and failure:
+            return f"{said}: {failure}"
+        return "Live, to look at only" if self.status == "synced" and self.client.read_only else said
+
+    def token(self) -> Token:
+        """What shows the server who this is, as ``join`` was given it or found it."""
+        return self._token
+
+    # -- people ------------------------------------------------------------------------------------------------------
+
+    @property
+    def me(self) -> Person:
+        """You, as the others see you."""
+        user = self.client.user or {}
+        me = read(self.client.client_id, {"user": user, FIELD: {"id": self._id}}, me=True)
+        assert me is not None
+        return me
+
+    @property
+    def people(self) -> list[Person]:
+        """Everybody who is here: you first, then the others by name."""
+        found = (read(client, state) for client, state in self.client.others.items())
+        others = [person for person in found if person is not None and person.id != self._id]
+        return [self.me, *sorted(others, key=lambda person: (person.name.casefold(), person.id))]
+
+    def rename(self, name: str, color: str | None = None) -> None:
+        """Be called something else, and perhaps be painted in another colour (``#rrggbb``)."""
+        me = self.me
+        self._painted = self._painted or color is not None
+        self.show(user={"name": clean_name(name) or me.name, "color": _checked(color) if color else me.color})
+        self._present()
+
+    def show(self, **fields: Any) -> None:
+        """Show the others something beside what is shown already (``cursor=...``); ``None`` takes a field away.
+
+        Raises ``TypeError`` or ``ValueError`` for what JSON cannot say.
+        """
+        self.client.set_presence(**fields)
+
+    # -- events ------------------------------------------------------------------------------------------------------
+
+    def on_people(self, callback: Callable[[], object]) -> Callable[[], None]:
+        """Call ``callback()`` in the kernel's thread when ``people`` has changed. Returns a function that ends it."""
+        return self._on_people.add(callback)
+
+    def on_status(self, callback: Callable[[str], object]) -> Callable[[], None]:
+        """Call ``callback(status)`` in the kernel's thread when ``status`` has changed; see ``on_people``."""
+        return self._on_status.add(callback)
+
+    def update(self) -> None:
+        """Take in what has arrived, now: for a cell that runs long, which gets to hear of nothing until its end."""
+        self.turns.run()
+
+    # -- the end -----------------------------------------------------------------------------------------------------
+
+    def saved(self, timeout: float | None = 10.0) -> None:
+        """Wait until everything so far is stored on the server: see ``DocumentClient.saved``."""
+        self.client.saved(timeout)
+
+    def close_with(self, ending: Callable[[], object]) -> None:
+        """Have ``ending()`` called when this is closed."""
+        self._endings.append(ending)
+
+    def close(self) -> None:
+        """Leave. What is shared stays in the room; the widgets stay here as they are. Closing twice is fine."""
+        endings, self._endings = self._endings, []
+        for ending in endings:
+            ending()
+        self.client.close()
+        self._refresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- how it shows itself -----------------------------------------------------------------------------------------
+
+    @property
+    def strip(self) -> Strip:
+        """The strip as a widget, to be put beside others."""
+        if self._strip is None:
+            self._strip = Strip(room=self.name, link=self.link)
+            self._refresh()
+        return self._strip
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return self.strip._repr_mimebundle_(**kwargs)
+
+    def _present(self) -> None:
+        """Somebody came, left or does something else: in the network's thread, or for ourselves in any."""
+        self._refresh()
+        self.turns.post(self._on_people)
+
+    def _stands(self, status: str) -> None:
+        if status == "synced":
+            self._paint()
+        self._refresh()
+        self.turns.post(lambda: self._on_status(str(status)))
+
+    def _refresh(self) -> None:
+        if self._strip is not None:
+            self._strip.show(self.people, self.status, self.notice)
+
+    def _paint(self) -> None:
+        """Take a colour that nobody else has, unless one was asked for."""
+        me, taken = self.me, {person.color for person in self.people if not person.me}
+        if not self._painted and me.color in taken:
+            self.show(user={"name": me.name, "color": color_for(me.name, taken)})
+
+
+def _at_once(callback: Callable[[], object]) -> None:
+    """Callbacks in the network's thread: what has to wait for the kernel goes on from there."""
+    callback()
+
+
+def _checked(color: str) -> str:
+    if clean_color(color) != color:
+        raise ValueError(f"a colour is '#rrggbb', six hexadecimal digits, not {color!r}")
+    return color
+
+
+def _login() -> str:
+    try:
+        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (OSError, KeyError):  # a container whose user has no name
+        return ""

@@ -1,0 +1,47 @@
+"""Strip: what a room looks like in a notebook: who is here and what they do, how it stands, and a link to copy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import anywidget
+import traitlets
+
+from .people import Person
+
+__all__ = ["Strip"]
+
+STATIC: Final = Path(__file__).parent / "static"
+
+
+class Strip(anywidget.AnyWidget):
+    """Only shows. It is set by its room, from the network's thread too (see ``turns``)."""
+
+    _esm = STATIC / "strip.js"
+    _css = STATIC / "strip.css"
+
+    room = traitlets.Unicode().tag(sync=True)
+    people: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    status = traitlets.Unicode("connecting").tag(sync=True)
+    notice = traitlets.Unicode().tag(sync=True)
+    """How it stands, in a sentence."""
+    link = traitlets.Unicode().tag(sync=True)
+    """The room's address, without any secret: notebooks are saved with their widgets' state."""
+
+    def show(self, people: list[Person], status: str, notice: str) -> None:
+        """Show who is here and how it stands; only what has changed is sent."""
+        shown = [
+            {
+                "id": person.id,
+                "name": person.name,
+                "color": person.color,
+                "initials": person.initials,
+                "me": person.me,
+                "doing": "typing" if person.typing else "moving" if person.moving else "",
+            }
+            for person in people
+        ]
+        self.people = shown
+        self.status = status
+        self.notice = notice

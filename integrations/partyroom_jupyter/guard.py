@@ -22,7 +22,8 @@ Noted = Callable[[], None]
 
 
 def guarded(party: type[Party], noted: Noted) -> type[Party]:
-    """``party`` as it is to be served in a Jupyter Server; ``noted`` is called when a person has done something."""
+    """``party`` as it is to be served in a Jupyter Server; ``noted`` is called when a person has done something: edited
+    or, in rooms of other kinds, sent a message. Presence is not enough, which an idle window renews all the time."""
 
     def note(request: Request) -> None:
         if isinstance(request, Visit) and not request.by_kernel:

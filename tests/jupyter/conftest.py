@@ -4,33 +4,65 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 
-HERE = Path(__file__).parent
-MISSING = next((name for name in ("jupyter_server", "ipykernel") if importlib.util.find_spec(name) is None), None)
+from tests.e2e.browser import find_chromium
 
-if MISSING is None:
+if TYPE_CHECKING:
     from tests.jupyter.server import JupyterServer
 
-collect_ignore_glob = [] if MISSING is None or os.environ.get("CI") == "true" else ["test_*.py"]
-
-
-def pytest_report_header() -> str | None:
-    """Say why there are no such tests (in continuous integration they fail instead)."""
-    return f"tests/jupyter left out: needs {MISSING} (`make test` installs it)" if MISSING else None
-
+HERE = Path(__file__).parent
+INTEROP = HERE.parent / "interop"
 
 StartServer = Callable[..., "JupyterServer"]
+
+
+def _lacks(*modules: str) -> str | None:
+    missing = [name for name in modules if importlib.util.find_spec(name) is None]
+    return f"needs {', '.join(missing)}: `make test` installs what the dev group names" if missing else None
+
+
+def _lacks_node(folder: Path) -> str | None:
+    if shutil.which("node") is None:
+        return "needs Node 20: `make test` installs one"
+    if not (folder / "node_modules").exists():
+        return f"needs npm packages: `npm ci` in {folder.relative_to(HERE.parent.parent)}, or `make test`"
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what cannot run here, saying why (in continuous integration all of it must)."""
+    lacking = {
+        "": _lacks("jupyter_server"),
+        "test_kernels": _lacks("ipykernel", "jupyter_client"),
+        "test_clients": _lacks_node(INTEROP),
+        "test_hub": _lacks("jupyterhub") or _lacks_node(HERE),
+        "test_lab": _lacks("jupyterlab", "notebook") or _lacks_node(INTEROP) or _browser(),
+        "test_page": _browser(),
+    }
+    for item in items:
+        if item.path.is_relative_to(HERE) and (missing := lacking[""] or lacking.get(item.path.stem)):
+            if os.environ.get("CI") == "true":
+                raise pytest.UsageError(f"{item.path.relative_to(HERE.parent)} {missing}")
+            item.add_marker(pytest.mark.skip(reason=missing))
+
+
+def _browser() -> str | None:
+    return None if find_chromium() else "needs Chromium: `make browser` installs it on Debian"
 
 
 @pytest.fixture(scope="module")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
     """Starts servers that end with the module."""
+    from tests.jupyter.server import JupyterServer
+
     servers: list[JupyterServer] = []
 
     def start(config: str = "", **options: object) -> JupyterServer:

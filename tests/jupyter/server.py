@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,18 +24,30 @@ OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_ser
 
 
 class JupyterServer:
-    """Starts and stops by hand. ``config`` is the text of a ``jupyter_server_config.py``."""
+    """Starts and stops by hand.
+
+    ``config`` is the text of a ``jupyter_server_config.py``, ``others`` whether Lab and the like are loaded as well.
+    """
 
     def __init__(
-        self, folder: Path, config: str = "", *, token: str = TOKEN, base: str = "/", others: bool = False
+        self,
+        folder: Path,
+        config: str = "",
+        *,
+        token: str = TOKEN,
+        base: str = "/",
+        others: bool = False,
+        root: Path | None = None,
+        environment: Mapping[str, str] = {},
     ) -> None:
         self.folder = folder
-        self.root = folder / "root"
+        self.root = root or folder / "root"
         self.token = token
         self.base = base
         self.port = 0
         self._config = config
         self._others = others
+        self._environment = environment
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._log = folder / "log"
@@ -55,7 +68,8 @@ class JupyterServer:
             stderr=subprocess.PIPE,
             text=True,
         )
-        threading.Thread(target=self._read, args=(self._process,), daemon=True).start()
+        self._lines = queue.Queue()
+        threading.Thread(target=self._read, args=(self._process, self._lines), daemon=True).start()
         try:
             self.port = int(self.said(ADDRESS, timeout)[1])
             self.said(re.compile(r"partyroom: "), timeout)  # which it says when it listens
@@ -119,7 +133,8 @@ class JupyterServer:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PARTYROOM"))}
         folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
         made = {f"JUPYTER_{name}_DIR": str(self.folder / folder) for name, folder in folders.items()}
-        return {**kept, **made, "HOME": str(self.folder), "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "default"}
+        ours = {"HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        return {**kept, **made, **ours, **self._environment}
 
     def _configure(self) -> None:
         config = self.folder / "config"
@@ -136,12 +151,12 @@ class JupyterServer:
         (config / "jupyter_server_config.json").write_text(json.dumps(settings))
         (config / "jupyter_server_config.py").write_text(f"c = get_config()\n{self._config}")
 
-    def _read(self, process: subprocess.Popen[str]) -> None:
+    def _read(self, process: subprocess.Popen[str], said: queue.Queue[str | None]) -> None:
         """Keep its log flowing; ``None`` marks the end."""
         assert process.stderr is not None
         with process.stderr as lines, self._log.open("a") as log:
             for line in lines:
                 log.write(line)
                 log.flush()
-                self._lines.put(line)
-        self._lines.put(None)
+                said.put(line)
+        said.put(None)

@@ -1,0 +1,138 @@
+"""Kernels of a real server find its rooms by themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import pytest
+
+from partyroom.client import DocumentClient
+from tests.jupyter.conftest import StartServer
+from tests.jupyter.server import TOKEN, JupyterServer
+
+HEADERS = {"Authorization": f"token {TOKEN}"}
+
+
+PARTIES = """
+from partyroom import DocumentParty, Party
+
+class Main(DocumentParty):
+    pass
+
+class Who(Party):
+    def on_connect(self, connection):
+        connection.send_json(dict(connection.request.user))
+"""
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> JupyterServer:
+    target = tmp_path_factory.mktemp("parties") / "my_parties.py"
+    target.write_text(PARTIES)
+    outer = {"PARTYROOM_URL": "http://localhost:1/outer", "PARTYROOM_TOKEN": "outer"}
+    return start_server(f"c.PartyroomExtension.target = {str(target)!r}", base="/user/ada/", environment=outer)
+
+
+async def run(session: aiohttp.ClientSession, server: JupyterServer, code: str) -> str:
+    """What a cell prints, in a kernel of its own that the server has started as for any notebook."""
+    async with session.post(server.url("api/kernels"), headers=HEADERS, json={}) as answer:
+        kernel = (await answer.json())["id"]
+    try:
+        async with session.ws_connect(server.url(f"api/kernels/{kernel}/channels", "ws"), headers=HEADERS) as socket:
+            request = _execute(code)
+            await socket.send_json(request)
+            return await _printed(socket, request["header"]["msg_id"])
+    finally:
+        async with session.delete(server.url(f"api/kernels/{kernel}"), headers=HEADERS) as answer:
+            assert answer.status == 204
+
+
+def _execute(code: str) -> dict[str, Any]:
+    """An execute request (jupyter_client's documentation, "Messaging in Jupyter")."""
+    header = {
+        "msg_id": uuid4().hex,
+        "msg_type": "execute_request",
+        "username": "",
+        "session": uuid4().hex,
+        "version": "5.3",
+    }
+    content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+    return {"channel": "shell", "header": header, "parent_header": {}, "metadata": {}, "content": content}
+
+
+async def _printed(socket: aiohttp.ClientWebSocketResponse, request: str) -> str:
+    """What it has printed when the kernel says that it is idle again, which is after all output."""
+    printed = ""
+    while True:
+        message = json.loads(await socket.receive_str(timeout=30))
+        if message["parent_header"].get("msg_id") != request:
+            continue
+        content = message["content"]
+        if message["msg_type"] == "stream":
+            printed += content["text"]
+        elif message["msg_type"] == "error":
+            raise AssertionError("\n".join(content["traceback"]))
+        elif message["msg_type"] == "status" and content["execution_state"] == "idle":
+            return printed
+
+
+async def test_a_kernel_joins_with_no_arguments(
+    session: aiohttp.ClientSession, server: JupyterServer, room: str
+) -> None:
+    code = f"""
+import partyroom
+with partyroom.connect({room!r}) as joined:
+    joined.text("notes").insert(0, "typed in a notebook")
+    joined.saved()
+    print(joined.url)
+"""
+    printed = await run(session, server, code)
+    assert printed.strip() == server.url(f"parties/main/{room}", "ws")
+    async with DocumentClient(server.url(""), room=room, token=TOKEN) as person:
+        await person.synced()
+        assert str(person.text("notes")) == "typed in a notebook"
+
+
+async def test_a_kernel_is_known_as_one(session: aiohttp.ClientSession, server: JupyterServer, room: str) -> None:
+    code = f"""
+import partyroom
+with partyroom.connect("who/{room}", document=False) as joined:
+    print(joined.receive(timeout=10))
+"""
+    user = json.loads(await run(session, server, code))
+    assert user["name"].startswith("kernel of ")
+    assert user["sub"] == user["username"] == user["name"].replace("kernel of ", "kernel:")
+
+
+async def test_with_a_remote_url_kernels_find_that_and_nothing_of_a_server_that_started_this_one(
+    start_server: StartServer, session: aiohttp.ClientSession
+) -> None:
+    outer = {"PARTYROOM_URL": "http://localhost:1/outer", "PARTYROOM_TOKEN": "outer", "ROOMS": "a secret"}
+    config = "c.PartyroomExtension.remote_url = 'https://me:password@rooms.example/services/rooms?x=secret'\n"
+    show = "import os; print([os.environ.get(f'PARTYROOM_{name}') for name in ('URL', 'TOKEN')])"
+    there = "https://me:password@rooms.example/services/rooms?x=secret"
+    for more, token in ("", None), ("c.PartyroomExtension.token_env = 'ROOMS'", "a secret"):
+        server = start_server(config + more, environment=outer)
+        assert (await run(session, server, show)).strip() == repr([there, token])
+        async with session.get(server.url("parties/main/x"), headers=HEADERS) as answer:
+            assert answer.status == 404
+        async with session.get(server.url("partyroom/status"), headers=HEADERS) as answer:
+            assert (await answer.json())["remote"] == "https://rooms.example/services/rooms"
+        assert "password" not in server.log()
+        server.stop()
+
+
+async def test_settings_that_are_wrong_close_the_rooms_and_nothing_else(
+    start_server: StartServer, session: aiohttp.ClientSession
+) -> None:
+    server = start_server("c.PartyroomExtension.target = 'not_there.py'", environment={"PARTYROOM_TOKEN": "outer"})
+    async with session.get(server.url("partyroom/status"), headers=HEADERS) as answer:
+        assert (await answer.json())["problem"].startswith("not_there.py does not exist")
+    async with session.get(server.url("api/contents"), headers=HEADERS) as answer:
+        assert answer.status == 200
+    assert "Traceback" not in server.log()
+    show = "import os; print([name for name in os.environ if name.startswith('PARTYROOM')])"
+    assert (await run(session, server, show)).strip() == "[]"

@@ -38,8 +38,9 @@ from ..limits import MIB
 from .keep import Keep, Keepable
 from .options import SocketOptions
 from .session import DocumentStatus, Session
+from .shared import Shared
 from .socket import Fresh, PartySocket, Status, fresh
-from .undo import SharedType, Undo
+from .undo import SharedType, Undo, engine_type
 from .url import Scalar
 from .values import SharedArray, SharedMap, SharedText, Values
 from .waiting import deadline
@@ -180,12 +181,13 @@ class DocumentClient:
         """What ``map``, ``array`` and ``text`` come from."""
         return Values(self)
 
-    def undo(self, *types: SharedType, pause: float = 0.5, origins: Iterable[Hashable] = ()) -> Undo:
-        """Undo and redo of this client's own edits of ``types``, from now on; see ``Undo``.
+    def undo(self, *types: SharedType | Shared, pause: float = 0.5, origins: Iterable[Hashable] = ()) -> Undo:
+        """Undo and redo of this client's own edits of roots (``notes.undo(notes.text("body"))``), from now on.
 
-        It ends with the document object: make another when ``on_replace`` tells.
+        It ends with the document object: make another when ``on_replace`` tells. See ``Undo``.
         """
-        return Undo(*types, pause=pause, origins=origins)
+        with self._session.lock:
+            return Undo(*(engine_type(self.doc, one) for one in types), pause=pause, origins=origins)
 
     # -- how it stands -----------------------------------------------------------------------------------------------
 

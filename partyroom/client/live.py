@@ -77,7 +77,7 @@ class Live:
         self._behind = False
         self._watchers: dict[int, _Watcher] = {}
         self._numbers = 0
-        self._untold: list[tuple[int, Change]] = []
+        self._untold: deque[tuple[int, Change]] = deque()
         self._unhear = source.on_replace(_weakly(self._post))
 
     def __del__(self) -> None:
@@ -164,11 +164,13 @@ class Live:
                 self._untold.append((number, Change(edits, remote)))
 
     def tell(self) -> None:
-        """Call the callbacks with what they have not heard yet."""
-        with self._source.lock:
-            self.mirror()
-            untold, self._untold = self._untold, []
-        for number, change in untold:
+        """Call the callbacks with what they have not heard yet; a callback that calls this hears the rest at once."""
+        while True:
+            with self._source.lock:
+                self.mirror()
+                if not self._untold:
+                    return
+                number, change = self._untold.popleft()
             watcher = self._watchers.get(number)
             if watcher is not None:
                 try:

@@ -137,6 +137,11 @@ class Shared:
         self._live = live
         self._place = place
 
+    @property
+    def place(self) -> Place:
+        """Where it is in the document."""
+        return self._place
+
     def _branch(self) -> Branch:
         """What there is, perhaps nothing yet. Called with the lock held, like all that is done with it."""
         return self._place.demand(self._live.mirror()) or Branch()

@@ -80,3 +80,29 @@ async def test_forgotten_steps_stay_done(inside: Inside) -> None:
 def test_it_wants_to_know_of_what() -> None:
     with pytest.raises(ValueError, match="shared types"):
         Undo()
+
+
+async def test_a_checkpoint_begins_a_new_step(inside: Inside) -> None:
+    async with inside.joined() as ada:
+        undo = ada.undo(ada.text("body"), pause=3600)
+        ada.text("body").append("one ")
+        ada.text("body").append("two ")
+        undo.checkpoint()
+        ada.text("body").append("three ")
+        assert undo.undo()
+        assert text(ada) == "one two "
+        assert undo.undo()
+        assert text(ada) == ""
+
+
+async def test_roots_are_undone_by_what_they_are_and_parts_of_them_are_refused(inside: Inside) -> None:
+    async with inside.joined() as ada:
+        todo, table = ada.array("todo"), ada.map("table")
+        undo = ada.undo(todo, table, pause=0)
+        todo.append("tea")
+        table["rows"] = {"a": 1}
+        assert undo.undo()
+        assert undo.undo()
+        assert (list(todo), dict(table)) == ([], {})
+        with pytest.raises(TypeError, match="undo is of whole roots"):
+            ada.undo(table.map("rows"))

@@ -69,6 +69,31 @@ def test_a_change_says_whose_it_was() -> None:
     assert [change.remote for change in changes] == [True, False, False]
 
 
+def test_a_callback_that_edits_and_asks_to_be_told_keeps_the_order_for_all() -> None:
+    room = Room()
+    text, told = room.text("t"), list[tuple[str, str]]()
+
+    def added(change: Change) -> str:
+        (edit,) = change.edits
+        assert isinstance(edit, SpanEdit)
+        return str(edit.inserted)
+
+    def first(change: Change) -> None:
+        told.append(("first", added(change)))
+        if len(told) == 1:
+            text.append("2")
+            room.values.tell()
+
+    def second(change: Change) -> None:
+        told.append(("second", added(change)))
+
+    text.on_change(first)
+    text.on_change(second)
+    text.append("1")
+    room.values.tell()
+    assert told == [("first", "1"), ("second", "1"), ("first", "2"), ("second", "2")]
+
+
 def test_a_batch_is_one_message_and_one_call() -> None:
     room = Room()
     state, calls = room.map("m"), list[Change]()

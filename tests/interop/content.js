@@ -1,8 +1,9 @@
 // Random documents by real Yjs, and what Yjs reads in them: node content.js SEED COUNT
 //
-// One JSON line for each: {update, then, roots: {name: {type, json, delta?}}}; "then" is the same document half way.
-// Values that JSON has not are said as partyroom/protocols/plain.py says them; a BigInt is {"$bigint": digits}. With "-"
-// for COUNT, documents are read from standard input, one a line: updates in hexadecimal, with blanks in between.
+// One JSON line for each: {update, then, state, roots: {name: {type, json, delta?}}}. "then" is the same document half
+// way, "state" what Yjs has of it after it has read it, formats that are of no use taken out. Values that JSON has not
+// are said as partyroom/protocols/plain.py says them; a BigInt is {"$bigint": digits}. With "-" for COUNT, documents are
+// read from standard input, one a line: updates in hexadecimal, with blanks in between.
 
 import { createInterface } from "node:readline";
 import * as Y from "yjs";
@@ -178,19 +179,19 @@ function read(updates) {
     const answer = (roots[name] = { type: type.name.replace("_", "").slice(1).toLowerCase(), json: said(root.toJSON()) });
     if (root instanceof Y.Text) answer.delta = said(root.toDelta());
   }
-  return roots;
+  return { roots, state: hex(Y.encodeStateAsUpdate(doc)) };
 }
 
 const hex = (update) => Buffer.from(update).toString("hex");
 
 const write = ({ updates, then }) => {
-  let roots = null;
+  let seen = { roots: null };
   try {
-    roots = read(updates);
+    seen = read(updates);
   } catch (error) {
     process.stderr.write(`${error.stack}\n`);
   }
-  console.log(JSON.stringify({ update: updates.map(hex).join(" "), then: then && hex(then), roots }));
+  console.log(JSON.stringify({ update: updates.map(hex).join(" "), then: then && hex(then), ...seen }));
 };
 
 if (count === "-") {

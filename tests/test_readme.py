@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from pycrdt import Text
 
-from partyroom import Limits, Lobby, Refused
+from partyroom import DocumentParty, Limits, Lobby, Refused
 from partyroom.cli import config
 from partyroom.cli.readymade import PARTIES
 from partyroom.client import DocumentClient
@@ -147,6 +148,27 @@ async def test_the_board_answers_what_its_curl_commands_show(block: Any) -> None
             headers = dict(re.findall(r"-H '(.*?): (.*?)'", said))
             async with client.request(method, url[1], headers=headers, data=body.encode()) as response:
                 assert (response.status, (await response.text()).strip()) == (204 if body else 200, answer.strip())
+
+
+async def test_the_minutes_go_back_to_a_version_and_undo(block: Any) -> None:
+    today = "/parties/minutes/today"
+    async with (
+        Lobby({"minutes": block("class Minutes(DocumentParty)").Minutes}) as lobby,
+        visit(lobby, f"{today}?_pk=ada") as ada,
+        asyncio.timeout(10),
+    ):
+        (room,) = lobby.rooms()
+        assert isinstance(room.life.party, DocumentParty)
+        body = room.life.party.doc.get("body", type=Text)
+        body += "agreed"
+        await ada.send("save draft")
+        body += " and spoiled"
+        (draft,) = json.loads((await fetch(lobby, f"{today}/versions")).body)
+        assert (draft["name"], draft["saved_by"]["who"]) == ("draft", "client:ada")
+        await ada.send(f"restore {draft['id']}")
+        assert (await fetch(lobby, f"{today}/doc.txt")).text() == "agreed"
+        await ada.send("undo")
+        assert (await fetch(lobby, f"{today}/doc.txt")).text() == "agreed and spoiled"
 
 
 async def test_the_docs_give_out_tokens_as_y_sweets_server_does(block: Any, monkeypatch: pytest.MonkeyPatch) -> None:

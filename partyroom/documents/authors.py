@@ -22,7 +22,7 @@ from ..protocols.awareness import Awareness
 from ..protocols.lib0 import read_varuint
 from ..storage import Storage
 
-__all__ = ["NOBODY", "SERVER", "Author", "Authors", "author_of", "clients_of", "shown_name"]
+__all__ = ["SERVER", "Author", "Authors", "author_of", "clients_of", "shown_name"]
 
 CLIENT: Final = "document/client/"
 MOST_CLIENTS: Final = 5_000
@@ -40,8 +40,6 @@ class Author(NamedTuple):
 
 SERVER: Final = Author("server")
 """Code of the party itself."""
-NOBODY: Final = Author("")
-"""Whoever cannot be told any more."""
 
 
 def author_of(request: Request, otherwise: str = "http") -> Author:

@@ -50,9 +50,6 @@ class Bylines:
                     add(byline.deleted, news)
         return found
 
-    def __iter__(self) -> Iterator[Byline]:
-        return iter(self._by.values())
-
     @property
     def authors(self) -> tuple[Author, ...]:
         """Who they are."""

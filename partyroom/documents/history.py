@@ -54,6 +54,8 @@ class History:
     All that takes long is done one after the other. ``Refused`` says why something cannot be done.
     """
 
+    _replica: Replica
+
     def __init__(
         self, room: Room, rules: Versioning, awareness: Awareness, merge: Callable[[bytes], Write | None]
     ) -> None:
@@ -66,7 +68,6 @@ class History:
         """Note an edit by a connection, by an ``Author`` or, whatever else is named, by this server."""
         self.leaving = self._scribe.leaving
         """A client leaves: note what it shows of itself."""
-        self._replica = Replica()
         self._unseen = False
         self._lock = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None

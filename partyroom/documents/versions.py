@@ -30,13 +30,14 @@ from . import weave
 from .authors import Author
 from .bylines import Bylines
 
-__all__ = ["Reason", "Version", "Versioning", "Versions"]
+__all__ = ["LONGEST_NAME", "Reason", "Version", "Versioning", "Versions"]
 
 META: Final = "document/version/meta/"
 DATA: Final = "document/version/data/"
 BY: Final = "document/version/by/"
 HOUR, DAY = 3600.0, 86400.0
 LONGEST_NAME: Final = 200
+"""Characters of a version's name."""
 PART: Final = 8
 """A version builds upon a whole one as long as what that lacks is less than a PART-th of it: a hundred versions of a
 large document take the least room with a few whole ones among them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
@@ -67,13 +68,13 @@ def history_of(lobby: Lobby) -> History:
     return party_of(lobby).history
 
 
-async def passes(lobby: Lobby, seconds: float) -> None:
+async def passes(lobby: Lobby, seconds: float, step: float = 1.0) -> None:
     """Let time pass, in steps, and whatever history does in it end."""
     clock = lobby._clock
     assert isinstance(clock, ManualClock)
     history = history_of(lobby)
     while seconds > 0:
-        step = min(seconds, 1.0)
+        step = min(seconds, step)
         await clock.advance(step)
         while history._task is not None:
             await asyncio.wait([history._task])
@@ -170,15 +171,15 @@ async def test_automatic_versions_thin_out_as_they_age_and_named_ones_stay(lobby
         named = await party_of(lobby).save_version("named")
         for _ in range(60):
             await ada.insert(0, "much " * 300)
-            await passes(lobby, 63)
-        await passes(lobby, 3000)
+            await passes(lobby, 63, step=63)
+        await passes(lobby, 3000, step=600)
         await ada.insert(0, "much " * 300)
         await passes(lobby, 63)
         made = await versions(lobby)
         assert named in made
         now = room_of(lobby).clock.now()
         old = [version for version in made if version.automatic and now - version.at > 3600]
-        assert len(old) == len({version.at // 3600 for version in old})
+        assert 1 <= len(old) == len({version.at // 3600 for version in old})
         assert await text_in(lobby, made[0]) == "named"
         assert all(later.since == earlier.at for earlier, later in pairwise(made))
 
@@ -543,3 +544,34 @@ async def test_the_beats_are_bounded(lobby: Lobby, monkeypatch: pytest.MonkeyPat
         rows = await room_of(lobby).storage.list("document/beat/")
         assert 1 < len(rows) < 40
         assert sum(map(len, rows.values())) <= 2000
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_undo_is_exact_and_redo_its_opposite(lobby: Lobby, seed: int) -> None:
+    random = Random(seed)
+    async with join(lobby, "?_pk=ada") as ada, join(lobby, "?_pk=bob") as bob:
+        said = [""]
+        for _ in range(8):
+            client = random.choice((ada, bob))
+            await client.read()
+            for _ in range(random.randrange(1, 5)):
+                length = len(str(client.text))
+                at = random.randrange(length + 1)
+                if random.random() < 0.4 and at < length:
+                    await erase(client, at, min(length, at + random.randrange(1, 8)))
+                else:
+                    await client.insert(at, random.choice(["one ", "two ", "three "]))
+            said.append(str(client.text))
+            await passes(lobby, 5)
+            if random.random() < 0.3:
+                party_of(lobby)._live.compact(quiet=True)
+        party, last = party_of(lobby), ADA if client is ada else BOB
+        assert await party.undo(last) == (said[-1] != said[-2])
+        await ada.read()
+        assert str(ada.text) == said[-2]
+        for who in (ADA, BOB):
+            before = str(ada.text)
+            if await party.undo(who):
+                assert await party.redo(who)
+            await ada.read()
+            assert str(ada.text) == before

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from jupyter_server.auth.decorator import authorized
-from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 
 from partyroom import Connection, DocumentParty, Lobby, PartyroomError, Room
@@ -40,15 +40,14 @@ MOST: Final = 200
 """How many rooms that nobody is in are listed."""
 
 
-class _Handler(JupyterHandler):
+class StatusPage(JupyterHandler):
+    """The page. Who is not logged in is sent to log in first."""
+
     auth_resource = RESOURCE
 
     def initialize(self, extension: PartyroomExtension) -> None:
+        """Tornado calls this with the rule's arguments."""
         self.extension = extension
-
-
-class StatusPage(_Handler):
-    """The page. Who is not logged in is sent to log in first."""
 
     @property
     def content_security_policy(self) -> str:
@@ -63,13 +62,21 @@ class StatusPage(_Handler):
         page = PAGE
         for name, path in paths.items():
             page = page.replace(name, html.escape(path))
+        self.xsrf_token  # noqa: B018  # sets the cookie that the page's script shows again, as JupyterHub wants it to
         self.set_header("Content-Type", "text/html; charset=utf-8")
         self.set_header("Cache-Control", "no-store")
         self.finish(page)
 
 
-class StatusData(_Handler):
-    """What the page shows, as JSON. The page asks again and again, which is no activity of a person's."""
+class StatusData(APIHandler):
+    """What the page shows, as JSON. Who is not logged in gets 403."""
+
+    auth_resource = RESOURCE
+    _track_activity = False  # the page asks again and again, which is no activity of a person's
+
+    def initialize(self, extension: PartyroomExtension) -> None:
+        """Tornado calls this with the rule's arguments."""
+        self.extension = extension
 
     @web.authenticated
     @authorized("read")  # type: ignore[untyped-decorator]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 INTEROP = HERE.parent / "interop"
+ESBUILD = HERE.parent.parent / "partyroom/web/node_modules/.bin/esbuild"
 
 StartServer = Callable[..., "JupyterServer"]
 
@@ -44,8 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "test_kernels": _lacks("ipykernel", "jupyter_client"),
         "test_clients": _lacks_node(INTEROP),
         "test_hub": _lacks("jupyterhub") or _lacks_node(HERE),
-        "test_lab": _lacks("jupyterlab", "notebook") or _lacks_node(INTEROP) or _browser(),
-        "test_page": _browser(),
+        "test_lab": _lacks("jupyterlab", "notebook") or _lacks_node(INTEROP) or _lacks_esbuild() or _lacks_browser(),
+        "test_page": _lacks_browser(),
     }
     for item in items:
         if item.path.is_relative_to(HERE) and (missing := lacking[""] or lacking.get(item.path.stem)):
@@ -54,7 +55,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=missing))
 
 
-def _browser() -> str | None:
+def _lacks_esbuild() -> str | None:
+    return None if ESBUILD.exists() else "needs esbuild: `python -m partyroom.web.build` installs it, or `make test`"
+
+
+def _lacks_browser() -> str | None:
     return None if find_chromium() else "needs Chromium: `make browser` installs it on Debian"
 
 

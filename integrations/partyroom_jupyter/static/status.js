@@ -83,7 +83,8 @@ async function look() {
   if (document.hidden) return;
   const query = asked++ % STORED_EVERY === 0 ? "?stored=1" : "";
   try {
-    const response = await fetch(`${base}partyroom/status${query}`, { cache: "no-store", redirect: "error" });
+    const headers = { "X-XSRFToken": document.cookie.match(/(?:^|; )_xsrf=([^;]*)/)?.[1] ?? "" };
+    const response = await fetch(`${base}partyroom/status${query}`, { cache: "no-store", redirect: "error", headers });
     if (!response.ok) throw new Error(response.statusText);
     show(await response.json());
     standing("live", "Live");

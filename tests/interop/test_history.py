@@ -72,9 +72,10 @@ async def test_a_restore_reaches_live_clients_while_one_is_typing_and_undo_too_o
     by = {(one.get("insert") or one.get("delete"))[:7]: one["by"]["who"] for one in changes["changes"]}
     assert (by["spoiled"], by["good "], by["b0 b1 b"]) == ("client:ann", "client:ann", "client:bob")
 
-    await ann.call("insert", index=0, text="oops ")
+    carol = await join("carol")
+    await carol.call("insert", index=0, text="oops ")
     await bob.until(lambda seen: seen["text"].startswith("oops "))
-    assert await ask(server, "undo", "POST", json={"who": "client:ann"}) == {"done": True}
+    assert await ask(server, "undo", "POST", json={"who": "client:carol"}) == {"done": True}
     await bob.until(lambda seen: "oops" not in seen["text"])
-    assert (await converged(ann, bob))["text"] == agreed["text"]
-    await asyncio.gather(ann.call("leave"), bob.call("leave"))
+    assert (await converged(ann, bob, carol))["text"] == agreed["text"]
+    await asyncio.gather(*(client.call("leave") for client in (ann, bob, carol)))

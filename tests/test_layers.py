@@ -75,6 +75,7 @@ BESIDE = {
         {"jupyter_core", "jupyter_server", "jupyterhub", "tornado", "traitlets"},
     ),
     "notebooks": ({"__init__", "client"}, {"IPython", "anywidget", "ipywidgets", "traitlets"}),
+    "tui": ({"__init__", "client"}, {"rich", "textual", "tree_sitter", "watchfiles"}),
 }
 
 

@@ -1,0 +1,137 @@
+"""Syntax: the colours of code, for the lines that are on the screen.
+
+Textual's text area asks the whole syntax tree for all highlights after every key. Here the tree is kept up with each
+edit, and asked for some lines when they are drawn; tree-sitter says which others an edit has changed.
+
+The tree is of what is *shown*: each line followed by ``\\n``, whatever its line end is, so that rows are the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from .document import LinesDocument, Splice
+from .sums import Sums
+
+if TYPE_CHECKING:
+    from tree_sitter import Language, Query
+
+__all__ = ["Highlight", "Syntax"]
+
+Highlight = tuple[int, int | None, str]
+"""A start and an end in bytes of the line, ``None`` for all of the rest, and the name that a theme has a style for."""
+
+AHEAD: Final = 32
+"""Lines that are asked for together."""
+LONGEST: Final = 5_000_000
+"""Code points up to which a text is parsed: some seconds for a file that is opened, of which none is typed by hand."""
+
+
+class Syntax:
+    """The highlights of a document in a ``language``, as ``query`` names them."""
+
+    def __init__(self, document: LinesDocument, language: Language, query: str) -> None:
+        from tree_sitter import Parser, Query
+
+        self._document = document
+        self._query: Query = Query(language, query)
+        self._parser = Parser(language)
+        self._bytes = Sums(_size(line) for line in document.lines)
+        self._rows: dict[int, tuple[Highlight, ...]] = {}
+        whole = "\n".join([*document.lines, ""]).encode()
+        self._tree: Any = self._parser.parse(whole)
+
+    def splice(self, change: Splice) -> set[int]:
+        """Follow a change of the document; returns the lines beside it of which the highlights may have changed."""
+        first, lines = change.row, self._document.lines[change.row : change.row + change.new]
+        begin = self._bytes.before(first)
+        start, old, new = _difference(change.gone, lines)
+        self._bytes.splice(first, first + len(change.gone), [_size(line) for line in lines])
+        self._tree.edit(
+            start_byte=begin + start[1],
+            old_end_byte=begin + old[1],
+            new_end_byte=begin + new[1],
+            start_point=(first + start[0], start[2]),
+            old_end_point=(first + old[0], old[2]),
+            new_end_point=(first + new[0], new[2]),
+        )
+        tree = self._parser.parse(self._read, self._tree)
+        changed = self._tree.changed_ranges(tree)
+        self._tree = tree
+        seen: set[int] = set()
+        if change.shift:
+            self._rows.clear()  # and all that is below is drawn anyway
+            seen.update(
+                row for part in changed for row in range(part.start_point[0], min(first, part.end_point[0] + 1))
+            )
+        else:
+            for row in range(first, first + change.new):
+                self._rows.pop(row, None)
+        for part in changed:
+            seen.update(self._forget(part.start_point[0], part.end_point[0]))
+        return seen
+
+    def row(self, row: int) -> tuple[Highlight, ...]:
+        """The highlights of a line, those that were captured later on top."""
+        if row not in self._rows:
+            self._ask(row, min(row + AHEAD, self._document.line_count))
+        return self._rows[row]
+
+    def _forget(self, first: int, last: int) -> list[int]:
+        """Ask again for lines when they are drawn; returns those of them that have been."""
+        known = [row for row in self._rows if first <= row <= last]
+        for row in known:
+            del self._rows[row]
+        return known
+
+    def _ask(self, first: int, last: int) -> None:
+        """Ask the tree for the lines from ``first`` to before ``last``, or to the first that is known."""
+        from tree_sitter import QueryCursor
+
+        last = next((row for row in range(first + 1, last) if row in self._rows), last)
+        rows: dict[int, list[Highlight]] = {row: [] for row in range(first, last)}
+        cursor = QueryCursor(self._query)
+        cursor.set_point_range((first, 0), (last, 0))
+        for name, nodes in cursor.captures(self._tree.root_node).items():
+            for node in nodes:
+                (top, left), (bottom, right) = node.start_point, node.end_point
+                for row in range(max(top, first), min(bottom, last - 1) + 1):
+                    end = right if row == bottom else None
+                    if end != 0:
+                        rows[row].append((left if row == top else 0, end, name))
+        if len(self._rows) > 64 * AHEAD:
+            self._rows.clear()
+        self._rows.update((row, tuple(found)) for row, found in rows.items())
+
+    def _read(self, offset: int, point: tuple[int, int]) -> bytes:
+        """What tree-sitter asks for: the rest of a line from some byte on."""
+        row, column = point
+        if row >= self._document.line_count:
+            return b""
+        return self._document.lines[row].encode()[column:] + b"\n"
+
+
+def _size(line: str) -> int:
+    return (len(line) if line.isascii() else len(line.encode())) + 1
+
+
+def _difference(before: Sequence[str], after: Sequence[str]) -> tuple[tuple[int, int, int], ...]:
+    """Where lines begin to differ, and where what differs ends in either: each as a row, a byte, a byte of the row."""
+    old = "".join(line + "\n" for line in before).encode()
+    new = "".join(line + "\n" for line in after).encode()
+    shorter = min(len(old), len(new))
+    start = _common(old, new, shorter)
+    end = _common(old[::-1], new[::-1], shorter - start)
+    return _point(old, start), _point(old, len(old) - end), _point(new, len(new) - end)
+
+
+def _common(one: bytes, other: bytes, most: int) -> int:
+    """How many of the first ``most`` bytes are the same."""
+    return bisect_left(range(1, most + 1), True, key=lambda length: one[:length] != other[:length])
+
+
+def _point(text: bytes, at: int) -> tuple[int, int, int]:
+    head = text[:at]
+    return head.count(b"\n"), at, at - (head.rfind(b"\n") + 1)

@@ -85,7 +85,7 @@ class Databases:
             finally:
                 file.lock.release()
         finally:
-            self._release(address, file, None)
+            self.release(address, file, None)  # a statement that begins only now keeps nobody waiting
 
     async def image(self, address: Address) -> bytes | None:
         """A room's whole database as bytes; ``None`` where it has none."""

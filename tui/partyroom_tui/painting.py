@@ -1,4 +1,4 @@
-"""Painting: a row of a ``SharedTextArea`` as a strip of the screen.
+"""Painting: a row of an ``Editor`` as a strip of the screen.
 
 A row is a part of a line with spans of style over it, those that come later on top: syntax, what the others have
 selected, what the user has, brackets, the others' carets and the user's own. Rows that look the same are painted once.
@@ -23,7 +23,7 @@ from .graphemes import ceiling, floor, tabs
 from .labels import Label
 
 if TYPE_CHECKING:
-    from .text_area import SharedTextArea
+    from .editor import Editor
 
 __all__ = ["Painter"]
 
@@ -36,7 +36,7 @@ TINT: Final = 0.3
 class Painter:
     """Paints the rows of a text area."""
 
-    def __init__(self, area: SharedTextArea) -> None:
+    def __init__(self, area: Editor) -> None:
         self._area = area
         self._strips: LRUCache[object, Strip] = LRUCache(1024)
 
@@ -106,7 +106,7 @@ class Painter:
             for begin, end, name in area.syntax.row(row):
                 if (style := theme.syntax_styles.get(name)) is not None:
                     yield _column(line, begin), len(line) if end is None else _column(line, end), style
-        cursors = area.cursors.on(row)
+        cursors = area.cursors_on(row)
         background = area.text_background
         for cursor in cursors:
             if cursor.anchor != cursor.head:

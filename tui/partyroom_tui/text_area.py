@@ -20,81 +20,46 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, Final, Unpack
 from weakref import WeakKeyDictionary
 
 from textual import events
-from textual._text_area_theme import TextAreaTheme
-from textual._tree_sitter import TREE_SITTER, get_language
-from textual.color import Color
-from textual.content import Content
 from textual.document._document import EditResult, Location, Selection
 from textual.document._edit import Edit
-from textual.geometry import Region, Size
+from textual.geometry import Region
 from textual.message import Message
 from textual.notifications import SeverityLevel
 from textual.reactive import Reactive, reactive
 from textual.strip import Strip
-from textual.widgets import TextArea
-from textual.widgets.text_area import LanguageDoesNotExist
 
 from partyroom.client import Change, DocumentClient, PartyroomError, SpanEdit
 
 from .beat import Beat
-from .brackets import matching
-from .cursors import Cursors, shown_cursor
-from .document import LinesDocument
+from .cursors import Cursor, Cursors, shown_cursor
+from .editor import Editor, TextAreaOptions
 from .history import SharedHistory
 from .labels import Caret, Label, placed
 from .moves import common
-from .navigation import GraphemeNavigator
-from .painting import Painter
-from .syntax import LONGEST, Syntax
 from .view import View
-from .wrapping import Wrapping
 
-__all__ = ["SharedTextArea", "TextAreaOptions"]
+__all__ = ["SharedTextArea"]
 
 REPEAT_REFUSAL: Final = 3.0
 """Seconds for which the same refusal is not said again."""
 EDITING_KEYS: Final = frozenset(
     ("enter", "backspace", "delete", "tab", "ctrl+v", "ctrl+x", "ctrl+k", "ctrl+u", "ctrl+w")
 )
-
-
 _SHOWING: Final[WeakKeyDictionary[DocumentClient, object]] = WeakKeyDictionary()
 """In which text a client shows its cursor: there is one for all of its texts."""
 
 
-class TextAreaOptions(TypedDict, total=False):
-    """Options that are Textual's own, as ``TextArea`` takes them."""
-
-    language: str | None
-    theme: str
-    soft_wrap: bool
-    tab_behavior: Any
-    read_only: bool
-    show_cursor: bool
-    show_line_numbers: bool
-    line_number_start: int
-    name: str | None
-    id: str | None
-    classes: str | None
-    disabled: bool
-    tooltip: Any
-    compact: bool
-    highlight_cursor_line: bool
-    placeholder: str | Content
-
-
-class SharedTextArea(TextArea):
+class SharedTextArea(Editor):
     """The text ``root`` of a ``client``'s document, which need not be started yet, nor connected.
 
     ``undo_pause`` is how many seconds may lie between two keys of one step of undo. The text is the room's: it is not
     given here, and setting ``text`` edits what everybody sees.
     """
 
-    selection: Reactive[Selection] = reactive(Selection(), init=False, always_update=True, repaint=False)
     following: Reactive[int | None] = reactive(None, init=False, repaint=False)
     """The client id of whom the screen follows."""
 
@@ -110,9 +75,6 @@ class SharedTextArea(TextArea):
             """The text area."""
             return self.text_area
 
-    document: LinesDocument
-    wrapped_document: Wrapping
-
     def __init__(
         self,
         client: DocumentClient,
@@ -125,11 +87,9 @@ class SharedTextArea(TextArea):
         self.root = root
         self.shared = client.text(root)
         """The text itself: to be read, and edited, by programs as well."""
-        self.syntax: Syntax | None = None
         self.cursors = Cursors(client, self.shared, lambda index: self.document.get_location_from_index(index))
         """Where the others are."""
         self._pending: list[Change] = []
-        self._painter = Painter(self)
         self._labels: dict[int, list[Label]] = {}
         self._labels_for: object = None
         self._unhear: list[Callable[[], None]] = []
@@ -138,7 +98,7 @@ class SharedTextArea(TextArea):
         self._said = -REPEAT_REFUSAL
         self._edited_at = -1
         self._shown: dict[str, Any] | None = None
-        super().__init__("", **options)
+        super().__init__(**options)
         self._steps = SharedHistory(client, self.shared, undo_pause)
         self.history = self._steps
         self._beat = Beat(self, self._show_cursor)
@@ -164,32 +124,11 @@ class SharedTextArea(TextArea):
 
     def _set_document(self, text: str, language: str | None) -> None:
         """Show the shared text, whatever ``text`` is."""
-        self._pending.clear()
-        self.document = LinesDocument(str(self.shared))
-        self.wrapped_document = Wrapping(self.document, self.wrap_width, self.indent_width)
-        self.navigator = GraphemeNavigator(self.wrapped_document)
-        self.syntax = self._parsed(language)
-        self._refresh_size()
-        self.refresh()
-
-    def _watch_language(self, language: str | None) -> None:
-        self.syntax = self._parsed(language)
-        self.refresh()
-
-    def _parsed(self, language: str | None) -> Syntax | None:
-        if not language or len(self.document) > LONGEST or not TREE_SITTER:
-            return None
-        own = self._languages.get(language)
-        grammar = (own and own.language) or get_language(language)
-        if grammar is None:
-            raise LanguageDoesNotExist(f"no tree-sitter grammar for {language!r}: install tree-sitter-{language}")
-        query = own.highlight_query if own else self._get_builtin_highlight_query(language)
-        return Syntax(self.document, grammar, query)
-
-    @property
-    def is_syntax_aware(self) -> bool:
-        """Whether code is coloured."""
-        return self.syntax is not None
+        with self.client.lock:
+            shared = str(self.shared)
+            self.client.values.tell()
+            self._pending.clear()
+        super()._set_document(shared, language)
 
     # -- the shared text changes -------------------------------------------------------------------------------------
 
@@ -207,45 +146,16 @@ class SharedTextArea(TextArea):
             self._set_document("", self.language)
 
     def _take_in(self) -> None:
-        """Show what has changed; what is in view stays there, and the selection moves with what is selected."""
+        """Show what has been heard of."""
         pending, self._pending = self._pending, []
         edits = [edit for change in pending for edit in change.edits if isinstance(edit, SpanEdit)]
         if not edits:
             return
-        view, gutter = View(self), self.gutter_width
-        for edit in edits:
-            splice = self.document.splice(edit.index, edit.index + len(edit.deleted), edit.inserted)
-            view.follow(edit, splice, moves=self.wrapped_document.splice(splice))
-            if self.syntax is not None:
-                view.rows.update(self.syntax.splice(splice))
-            self._edited_at = edit.index + len(edit.inserted)
-        if gutter != self.gutter_width:
-            self.wrapped_document.wrap(self.wrap_width, self.indent_width)
-            view.top_row = 0
-        self._refresh_size()
-        self._settle(view)
-        self._refresh_rows(*self.cursors.place())
+        self._edited_at = edits[-1].index + len(edits[-1].inserted)
+        self.take_in(edits)
+        self.refresh_rows(*self.cursors.place())
         self._relabel()
         self._keep_up()
-        self.post_message(self.Changed(self))
-
-    def _settle(self, view: View) -> None:
-        """Put selection and scroll position where they belong after a change, and paint what it has touched."""
-        before, selection = self.selection, view.selection(self.document)
-        self.set_reactive(SharedTextArea.selection, selection)
-        if (y := view.scroll(self)) != self.scroll_offset.y:
-            self.scroll_to(y=y, animate=False, force=True)
-        self._cursor_offset = self.wrapped_document.location_to_offset(selection.end)
-        if view.saw_cursor and not self._sees(self._cursor_offset[1]):
-            self.scroll_cursor_visible()
-        self._find_bracket()
-        if view.top_row is not None:
-            y = self.wrapped_document.rows(view.top_row, view.top_row)[0]
-            self.refresh_lines(max(y, self.scroll_offset.y), self.size.height)
-        self._refresh_rows(*(range(row, row + 1) for row in view.rows), _rows(before), _rows(selection))
-        self.app.cursor_position = self.cursor_screen_offset
-        if before != selection:
-            self.post_message(self.SelectionChanged(selection, self))
 
     # -- the user edits ----------------------------------------------------------------------------------------------
 
@@ -367,17 +277,9 @@ class SharedTextArea(TextArea):
     # -- cursors: the user's own -------------------------------------------------------------------------------------
 
     def _watch_selection(self, previous_selection: Selection, selection: Selection) -> None:
-        """The user has moved the cursor or selected something."""
-        if not self.is_mounted:
-            return
-        self.app.clear_selection()
-        self.scroll_cursor_visible()
-        self._find_bracket()
-        self._refresh_rows(*_changed_rows(previous_selection, selection))
-        self.app.cursor_position = self.cursor_screen_offset
+        super()._watch_selection(previous_selection, selection)
         if previous_selection != selection:
             self.unfollow()
-            self.post_message(self.SelectionChanged(selection, self))
         self._beat()
 
     def _watch_has_focus(self, focus: bool) -> None:
@@ -392,24 +294,13 @@ class SharedTextArea(TextArea):
             shown = shown_cursor(self.shared, *map(self.document.get_index_from_location, self.selection))
         if shown is not None:
             _SHOWING[self.client] = self
-        elif _SHOWING.get(self.client) is not self:
+        elif _SHOWING.get(self.client) is self:
+            del _SHOWING[self.client]
+        else:
             return  # the user is in another text by now
         if shown != self._shown:
             self._shown = shown
             self.client.set_presence(cursor=shown)
-
-    def _find_bracket(self) -> None:
-        before = self._matching_bracket_location
-        at = self.selection.end
-        after = matching(self.document.lines, at) if self.selection.is_empty and self.match_cursor_bracket else None
-        self._matching_bracket_location = after
-        self._refresh_rows(
-            *(range(place[0], place[0] + 1) for place in (before, after, at) if place and before != after)
-        )
-
-    def find_matching_bracket(self, bracket: str, search_from: Location) -> Location | None:
-        """The partner of the bracket at a location, if it is within some hundred lines."""
-        return matching(self.document.lines, search_from)
 
     # -- cursors: the others' ----------------------------------------------------------------------------------------
 
@@ -436,7 +327,7 @@ class SharedTextArea(TextArea):
         """The others show something else, or are others."""
         self._catch_up()
         self.cursors.read()
-        self._refresh_rows(*self.cursors.place())
+        self.refresh_rows(*self.cursors.place())
         self._relabel()
         if self.following is not None and self.following not in self.client.others:
             self.unfollow()
@@ -447,11 +338,23 @@ class SharedTextArea(TextArea):
         if cursor is not None:
             at = self.wrapped_document.location_to_offset(cursor.head)
             region = Region(at.x, at.y, 3, 1)
-            self.scroll_to_region(region, animate=False, force=True, center=not self._sees(at.y))
+            self.scroll_to_region(region, animate=False, force=True, center=not self.sees(at.y))
+
+    def cursors_on(self, row: int) -> list[Cursor]:
+        """Whose cursors and selections touch a line."""
+        return self.cursors.on(row)
 
     def labels(self, y: int) -> tuple[Label, ...]:
         """The names that stand in a row of the document."""
         return tuple(self._labels.get(y, ()))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual asks for some rows."""
+        seen = (self.scroll_offset, self.size, self.text_width)
+        if seen != self._labels_for:
+            self._labels_for = seen
+            self._relabel()
+        return super().render_lines(crop)
 
     def _relabel(self) -> None:
         """Find places for the names, and paint the rows where they were and are."""
@@ -471,89 +374,3 @@ class SharedTextArea(TextArea):
         for y in before.keys() | self._labels.keys():
             if before.get(y) != self._labels.get(y):
                 self.refresh_lines(y)
-
-    # -- painting ----------------------------------------------------------------------------------------------------
-
-    def render_lines(self, crop: Region) -> list[Strip]:
-        """Textual asks for some rows."""
-        seen = (self.scroll_offset, self.size, self.text_width)
-        if seen != self._labels_for:
-            self._labels_for = seen
-            self._relabel()
-        return super().render_lines(crop)
-
-    def render_line(self, y: int) -> Strip:
-        """Textual asks for a row."""
-        return super().render_line(y) if self.placeholder and not len(self.document) else self._painter.strip(y)
-
-    def notify_style_update(self) -> None:
-        """Textual has other styles."""
-        self._painter.clear()
-        super().notify_style_update()
-
-    def _refresh_size(self) -> None:
-        """Tell Textual how large the text is, if that has changed."""
-        width = 0 if self.soft_wrap else self.wrapped_document.widest + self.gutter_width + 1
-        size = Size(width, self.wrapped_document.height)
-        if size != self.virtual_size:
-            self.virtual_size = size
-            self._refresh_scrollbars()
-
-    def _refresh_rows(self, *rows: range) -> None:
-        """Paint these lines anew, as far as they are seen."""
-        first = self.wrapped_document.line_at(self.scroll_offset.y)[0]
-        for some in rows:
-            lines = range(max(some.start, first), min(some.stop, first + self.size.height, self.document.line_count))
-            if lines:
-                top, bottom = self.wrapped_document.rows(lines.start, lines.stop)
-                self.refresh_lines(top, bottom - top)
-
-    def _sees(self, y: int) -> bool:
-        return 0 <= y - self.scroll_offset.y < self.scrollable_content_region.height
-
-    @property
-    def text_width(self) -> int:
-        """How many cells of a line are seen."""
-        return max(self.scrollable_content_region.width - self.gutter_width, 0)
-
-    @property
-    def text_theme(self) -> TextAreaTheme:
-        """The styles in use."""
-        return self._theme
-
-    @property
-    def text_background(self) -> Color:
-        """What is behind the text."""
-        base = self._theme.base_style
-        if base is None or base.bgcolor is None or base.bgcolor.is_default:
-            return Color.parse("#000000" if self.app.current_theme.dark else "#ffffff")
-        return Color.from_rich_color(base.bgcolor, self.app.ansi_theme)
-
-    @property
-    def has_cursor(self) -> bool:
-        """Whether there is a cursor of the user's."""
-        return self._has_cursor
-
-    @property
-    def draws_cursor(self) -> bool:
-        """Whether it is seen in this moment of its blinking."""
-        return self._draw_cursor
-
-    def brackets(self, row: int) -> list[int]:
-        """The columns of a line in which the bracket at the cursor is, and its partner."""
-        partner = self._matching_bracket_location
-        if partner is None or not self.has_cursor:
-            return []
-        return [column for line, column in (partner, self.selection.end) if line == row]
-
-
-def _rows(selection: Selection) -> range:
-    first, last = sorted(selection)
-    return range(first[0], last[0] + 1)
-
-
-def _changed_rows(before: Selection, after: Selection) -> list[range]:
-    """The lines that look different when one selection becomes the other."""
-    if before.start == after.start:
-        return [_rows(Selection(before.end, after.end))]
-    return [_rows(before), _rows(after)]

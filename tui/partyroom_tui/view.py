@@ -12,7 +12,7 @@ from .document import LinesDocument, Splice
 from .moves import moved
 
 if TYPE_CHECKING:
-    from .text_area import SharedTextArea
+    from .editor import Editor
 
 __all__ = ["View"]
 
@@ -20,7 +20,7 @@ __all__ = ["View"]
 class View:
     """The view of a text area before some edits, which it then follows."""
 
-    def __init__(self, area: SharedTextArea) -> None:
+    def __init__(self, area: Editor) -> None:
         document, wrapping = area.document, area.wrapped_document
         self._start, self._end = map(document.get_index_from_location, area.selection)
         self._scroll = area.scroll_offset.y
@@ -54,7 +54,7 @@ class View:
         """The selection now, in the direction that it had."""
         return Selection(*map(document.get_location_from_index, (self._start, self._end)))
 
-    def scroll(self, area: SharedTextArea) -> int:
+    def scroll(self, area: Editor) -> int:
         """The row that is at the top of the screen now."""
         if self._scroll == 0:
             return 0

@@ -326,6 +326,7 @@ class Session:
     def _turn(self) -> None:
         with self.lock:
             self._turning = False
+            self.sync.replica.settle()
             accepted, self._accepted = self._accepted, []
             if self.keep is not None:
                 for update in accepted:

@@ -52,6 +52,8 @@ class Caution:
         self._room = room
         self.began: Callable[[bytes], None] = _nothing
         """An update is about to be applied."""
+        self.loads: Callable[[], None] = _nothing
+        """It is about to be loaded, or to go on with that."""
         self.ended: Callable[[], None] = _nothing
         """What was to be applied has been, or has not: the process lives."""
         self._trial: Trial | None = None
@@ -72,7 +74,8 @@ class Caution:
         if in_flight is not None:
             update = in_flight.of(address, UPDATE)
             self.began, self.ended = update.began, update.ended
-            in_flight.of(address, LOADING).began()
+            self.loads = in_flight.of(address, LOADING).began
+            self.loads()
         return snapshot, updates
 
     async def _sift(

@@ -9,26 +9,33 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from pycrdt import Doc
 
 from ..connection import Connection
 from ..errors import CloseCode, ProtocolError
+from ..limits import MIB
 from ..protocols import guard
-from ..protocols.replica import Replica, ReplicaBroken, weakly
+from ..protocols.replica import Replica, ReplicaBroken, Steps, exhausted, weakly
 from ..room import Room
 from ..storage import Write
 from .caution import Caution
 from .log import Log
 from .peers import Peers
 from .quarantine import Quarantined
+from .weigh import loads_soon
 
 __all__ = ["CANNOT", "LiveDocument"]
 
 log = logging.getLogger("partyroom.documents")
 
+T = TypeVar("T")
+
 CANNOT: Final = "this update cannot be applied"
+LARGE: Final = MIB
+"""Bytes of an update that is looked at in a thread: the guard needs a second for some 10 of these."""
 
 
 class LiveDocument:
@@ -49,14 +56,16 @@ class LiveDocument:
         self.replica = Replica()
         self.last_write: Write | None = None
         """The latest update's; all before it are on disk with it."""
-        self.rebuilding: asyncio.Task[None] | None = None
-        """While the engine has given up and the document is built anew: wait for ``whole`` before anything else."""
+        self.busy: asyncio.Task[Any] | None = None
+        """While the document is built anew, for the engine has given up, or takes long over an update or a snapshot:
+        wait for ``whole`` before anything else."""
         self._room = room
         self._peers = peers
         self._accepted = accepted
         self._opened = opened
         self._log = Log(room.storage)
         self._caution = Caution(room)
+        self._seen: tuple[bytes, guard.Summary] | None = None
 
     @property
     def doc(self) -> Doc[Any]:
@@ -92,7 +101,7 @@ class LiveDocument:
         snapshot, updates = await self._caution.load(stored, doubt=doubt)
         replica = Replica()
         try:
-            replica.load(updates, snapshot=snapshot)
+            await self._through(replica.loading(updates, snapshot=snapshot), None, self._caution.loads)
         finally:
             self._caution.ended()
         self._log = stored
@@ -111,27 +120,78 @@ class LiveDocument:
 
     # -- updates -------------------------------------------------------------------------------------------------------
 
+    def minds(self, update: bytes) -> bool:
+        """Whether this update is to be waited for (``let_in``) before it is merged."""
+        return self.careful or len(update) > LARGE
+
     async def let_in(self, update: bytes, sender: object) -> None:
         """Before an update from outside is merged; raises ``ProtocolError`` for one that would kill the process."""
-        if self.careful and not await self._caution.lets_in(self._log, update, sender):
+        if len(update) > LARGE:
+            self._seen = update, await asyncio.to_thread(guard.check, update)
+        if self._caution.careful and not await self._caution.lets_in(self._log, update, sender):
             raise ProtocolError(CANNOT, CloseCode.POLICY_VIOLATION)
         await self.whole()
 
-    def merge(self, update: bytes, sender: object) -> None:
+    def merge(
+        self, update: bytes, sender: object, *, at_once: bool = False
+    ) -> asyncio.Task[ProtocolError | None] | None:
         """Take in an update, in one step with keeping it and passing it on.
 
-        Raises ``ProtocolError`` where it is refused, and ``ReplicaBroken`` where the document has to be built anew.
+        Where that would hold up other rooms, and not ``at_once``, a task goes on with it, and returns what would have
+        been raised. Raises ``ProtocolError`` where it is refused, and ``ReplicaBroken`` where the document has to be
+        built anew.
         """
         caution = self._caution
         caution.began(update)
         try:
-            changed = self.replica.apply(update)
+            seen, self._seen = self._seen, None
+            steps = self.replica.applying(update, seen[1] if seen is not None and seen[0] is update else None)
+            if at_once:
+                changed = exhausted(steps)
+            else:
+                asked = next(steps)
+                self.busy = self._room.spawn(self._merge_on(steps, asked, update, sender))
+                return self.busy
+        except StopIteration as last:
+            changed = last.value
         except ReplicaBroken as error:
             # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
-            self.rebuilding = self._room.spawn(self._rebuild(update, sender, error))
+            self.busy = self._room.spawn(self._rebuild(update, sender, error))
             raise
         finally:
             caution.ended()
+        self._merged(update, sender, changed)
+        return None
+
+    async def _merge_on(
+        self, steps: Steps[bool], asked: bytes | None, update: bytes, sender: object
+    ) -> ProtocolError | None:
+        try:
+            changed = await self._through(steps, asked, partial(self._caution.began, update))
+        except ReplicaBroken as error:
+            await self._rebuild(update, sender, error)
+            return error
+        except ProtocolError as error:
+            return error
+        finally:
+            self.busy = None
+        self._merged(update, sender, changed)
+        return None
+
+    async def _through(self, steps: Steps[T], asked: bytes | None, begin: Callable[[], None]) -> T:
+        """Go through steps, of which the last asked for that, and let others run in between."""
+        while True:
+            answer = None if asked is None else await loads_soon(asked)
+            await asyncio.sleep(0)
+            begin()
+            try:
+                asked = steps.send(answer)
+            except StopIteration as last:
+                return last.value  # type: ignore[no-any-return]
+            finally:
+                self._caution.ended()
+
+    def _merged(self, update: bytes, sender: object, changed: bool) -> None:
         if changed:
             if not self._log.lineage and isinstance(sender, Connection):
                 self._begin(self._peers[sender].lineage or "")
@@ -149,6 +209,8 @@ class LiveDocument:
     def _edited_here(self, update: bytes) -> None:
         """Server code has edited the document. Called inside its transaction: the document may not be touched."""
         self.accept(update)
+        if self.replica.pending:
+            asyncio.get_running_loop().call_soon(self.replica.settle)
 
     def _begin(self, lineage: str = "") -> None:
         """The first update is about to be kept."""
@@ -162,7 +224,32 @@ class LiveDocument:
 
     def compact(self, *, quiet: bool) -> None:
         """Replace the log by a snapshot and what waits for its predecessors, which a snapshot does not hold."""
-        if self._log.worth_compacting(quiet=quiet) and (snapshot := self.replica.compact()) is not None:
+        if self.busy is not None or not self._log.worth_compacting(quiet=quiet):
+            return
+        steps = self.replica.compacting()
+        try:
+            asked = next(steps)
+        except StopIteration as last:
+            self._compacted(last.value)
+        else:
+            # Not the room's task: it neither keeps a room awake, nor is cut off; who stops the room waits.
+            self.busy = asyncio.create_task(self._compact_on(steps, asked), name=f"snapshot of {self._room.address}")
+
+    async def _compact_on(self, steps: Steps[bytes | None], asked: bytes | None) -> None:
+        """Go on with it, unless server code edits meanwhile: what is not in the snapshot may not leave the log."""
+        newest = self._log.next
+        try:
+            snapshot = await self._through(steps, asked, _nothing)
+            self._compacted(snapshot if self._log.next == newest else None)
+        except Exception:
+            log.exception("%s: no snapshot could be made; the log goes on", self._room.address)
+        finally:
+            self.busy = None
+
+    def _compacted(self, snapshot: bytes | None) -> None:
+        if snapshot is None:
+            self._log.put_off()
+        else:
             self._log.compact(snapshot, self.replica.waiting)
 
     # -- where the engine gives up -------------------------------------------------------------------------------------
@@ -175,12 +262,12 @@ class LiveDocument:
             log.exception("%s: the document cannot be built anew; the room starts again", self._room.address)
             self._stopping = asyncio.create_task(self._room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
         finally:
-            self.rebuilding = None
+            self.busy = None
 
     async def whole(self) -> None:
-        """Until no document is being built anew."""
-        while self.rebuilding is not None:
-            await asyncio.wait([self.rebuilding])
+        """Until the document is whole, and nothing is going on."""
+        while self.busy is not None:
+            await asyncio.wait([self.busy])
 
     # -- another history -----------------------------------------------------------------------------------------------
 
@@ -213,3 +300,7 @@ class LiveDocument:
         if not retired:
             return False
         return any(clock > retired.get(client, clock) for client, clock in guard.state_vector(state_vector).items())
+
+
+def _nothing() -> None:
+    """What is about to begin needs no note."""

@@ -55,6 +55,7 @@ class Log:
         self._first = 0
         self._snapshot_bytes = 0
         self._update_bytes = 0
+        self._least = 0
 
     def __len__(self) -> int:
         """How many updates there are since the snapshot."""
@@ -106,11 +107,22 @@ class Log:
         What is stored stays within a few times the snapshot's size, and a snapshot is written seldom enough that it
         costs little per update: of a large document, which nobody may wait for either, not for a few keystrokes.
         """
+        if self._update_bytes < self._least:
+            return False
         if not quiet:
             return len(self) >= MANY and self._update_bytes >= self._snapshot_bytes
         if self._update_bytes > (self._snapshot_bytes or SMALL) or len(self) >= MANY:
             return True
         return len(self) >= SOME and self._update_bytes * 8 >= self._snapshot_bytes
+
+    def put_off(self) -> None:
+        """The document cannot be compacted now; it would take long to find that out again at each update."""
+        self._least = 2 * self._update_bytes
+
+    @property
+    def next(self) -> int:
+        """The number of the next update."""
+        return self._next
 
     def compact(self, snapshot: bytes, waiting: Iterable[bytes] = ()) -> Write:
         """Replace everything stored by ``snapshot`` and the updates that it does not hold, for they wait for others."""

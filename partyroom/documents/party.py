@@ -7,8 +7,10 @@ WebSocket ping is silence to them.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any, ClassVar, TypeVar
 
 from pycrdt import Doc
@@ -20,7 +22,8 @@ from ..limits import MIB, Limits
 from ..party import MaybeAwaitable, Party, settled
 from ..protocols import chunks, yjs
 from ..protocols.awareness import Awareness
-from ..protocols.replica import Replica, ReplicaBroken, weakly
+from ..protocols.engine import TURN
+from ..protocols.replica import Replica, ReplicaBroken, Tangled, weakly
 from ..room import Room
 from ..storage import Write
 from . import versions_http
@@ -143,7 +146,9 @@ class DocumentParty(Party):
         """
         sender = by or "this server"
         await self._live.let_in(update, sender)
-        self._live.merge(update, sender)
+        slow = self._live.merge(update, sender)
+        if slow is not None and (error := await asyncio.shield(slow)) is not None:
+            raise error
         await self._live.saved()
 
     async def replace(self, update: bytes) -> None:
@@ -218,7 +223,7 @@ class DocumentParty(Party):
 
     def on_connect(self, connection: Connection) -> MaybeAwaitable[None]:
         """Ask the newcomer for what we lack, and tell who is here."""
-        if self._live.rebuilding is not None:
+        if self._live.busy is not None:
             return self._once_whole(self.on_connect, connection)
         if self.can_read(connection):
             self._greet(connection)
@@ -247,7 +252,7 @@ class DocumentParty(Party):
 
     def on_message(self, connection: Connection, message: str | bytes) -> MaybeAwaitable[None]:
         """Take a Yjs message, or a piece of one, or an application's text."""
-        if self._live.rebuilding is not None:
+        if self._live.busy is not None:
             return self._once_whole(self.on_message, connection, message)
         if isinstance(message, str):
             if not chunks.Reassembler.is_marker(message):
@@ -258,10 +263,14 @@ class DocumentParty(Party):
             whole = self._peers[connection].pieces.chunk(message)
         if whole is None:
             return None
-        if self._live.careful:
-            return self._take_with_care(connection, yjs.parse(whole))
-        self._take(connection, yjs.parse(whole))
-        return None
+        said = yjs.parse(whole)
+        if isinstance(said, yjs.Update | yjs.SyncStep2) and self._live.minds(said.update):
+            return self._take_with_care(connection, said)
+        began = monotonic()
+        result = self._take(connection, said)
+        if result is None and monotonic() - began > TURN:
+            return asyncio.sleep(0)  # there may be many more such messages here, and other rooms
+        return result
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
         """Tell the others who left."""
@@ -274,6 +283,7 @@ class DocumentParty(Party):
     async def on_stop(self) -> None:
         """Save what is not saved; the room flushes its storage after this."""
         self._live.compact(quiet=True)
+        await self._live.whole()
         if self._saver is not None:
             await self._saver.finish()
         if self._history is not None:
@@ -282,7 +292,7 @@ class DocumentParty(Party):
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells who is there; ``.../doc`` and the like are the document (``documents.http`` has the table)."""
-        if self._live.rebuilding is not None:
+        if self._live.busy is not None:
             return self._once_whole(self.on_request, request)
         if self._face.answers(request):
             return self._face.answer(self, request)
@@ -296,24 +306,24 @@ class DocumentParty(Party):
 
     # -- the Yjs protocol --------------------------------------------------------------------------------------------
 
-    async def _take_with_care(self, connection: Connection, message: yjs.Message) -> None:
+    async def _take_with_care(self, connection: Connection, message: yjs.Update | yjs.SyncStep2) -> None:
         try:
-            if isinstance(message, yjs.Update | yjs.SyncStep2) and self._heeds(connection):
+            if self._heeds(connection):
                 await self._live.let_in(message.update, connection)
         except ProtocolError as error:
             connection.close(error.code, error.reason)
         else:
-            self._take(connection, message)
+            await settled(self._take(connection, message))
 
     def _heeds(self, connection: Connection) -> bool:
         return not self._peers[connection].foreign and self.can_write(connection)
 
-    def _take(self, connection: Connection, message: yjs.Message) -> None:
+    def _take(self, connection: Connection, message: yjs.Message) -> Awaitable[None] | None:
         peer = self._peers[connection]
         match message:
             case yjs.Update(update) | yjs.SyncStep2(update):
                 if not peer.foreign:
-                    self._take_update(connection, update, answer=isinstance(message, yjs.SyncStep2))
+                    return self._take_update(connection, update, answer=isinstance(message, yjs.SyncStep2))
             case yjs.Awareness(update):
                 self._peers.present(connection, update)
             case yjs.SyncStep1(state_vector):
@@ -328,20 +338,41 @@ class DocumentParty(Party):
                 self._peers.acknowledge(connection, yjs.sync_status(payload), self._live.last_write)
             case yjs.Unknown() | yjs.PermissionDenied():
                 log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
+        return None
 
-    def _take_update(self, connection: Connection, update: bytes, *, answer: bool) -> None:
+    def _take_update(self, connection: Connection, update: bytes, *, answer: bool) -> Awaitable[None] | None:
         """An edit, or with ``answer`` all that a client has and we lack."""
         peer = self._peers[connection]
-        first = answer and not peer.answered
         if update == yjs.EMPTY_UPDATE:
             pass
         elif self.can_write(connection):
-            self._apply(connection, update)
-            if answer:  # with all that we lacked: what was refused before counts now
-                peer.refused = False
-        elif not (first and self._live.replica.holds(update)):
+            try:
+                slow = self._live.merge(update, connection)
+            except ReplicaBroken as error:
+                connection.close(error.code, CANNOT)
+            else:
+                if slow is not None:
+                    return self._take_slowly(connection, slow, answer=answer)
+                if answer:  # with all that we lacked: what was refused before counts now
+                    peer.refused = False
+        elif peer.answered or not answer or not self._live.replica.holds(update):
             peer.refused = True
-        if first:
+        self._answered(connection, answer=answer)
+        return None
+
+    async def _take_slowly(
+        self, connection: Connection, slow: asyncio.Task[ProtocolError | None], *, answer: bool
+    ) -> None:
+        await asyncio.wait([slow])
+        error = None if slow.cancelled() else slow.result()
+        if error is not None:
+            connection.close(error.code, error.reason if isinstance(error, Tangled) else CANNOT)
+        elif answer:
+            self._peers[connection].refused = False
+        self._answered(connection, answer=answer)
+
+    def _answered(self, connection: Connection, *, answer: bool) -> None:
+        if answer and not self._peers[connection].answered:
             self._peers.has_answered(connection, self._live.last_write)
 
     def _take_question(self, connection: Connection, state_vector: bytes) -> None:
@@ -365,15 +396,9 @@ class DocumentParty(Party):
         else:
             connection.close(CloseCode.FORBIDDEN, "you may not read this document")
 
-    def _apply(self, connection: Connection, update: bytes) -> None:
-        try:
-            self._live.merge(update, connection)
-        except ReplicaBroken:
-            connection.close(CloseCode.POLICY_VIOLATION, CANNOT)
-
     def _go_back(self, update: bytes) -> Write | None:
         """History does, with an edit. It knows by whom."""
-        self._live.merge(update, self._history)
+        self._live.merge(update, self._history, at_once=True)
         return self._live.last_write
 
     def _opened(self, replica: Replica) -> None:

@@ -22,13 +22,13 @@ from typing import Final, NamedTuple, Never
 from ..errors import CloseCode, ProtocolError
 from .lib0 import MAX_DEPTH, read_varuint
 
-__all__ = ["MAX_CLOCK", "MAX_STRUCTS", "Astral", "Link", "Summary", "check", "links", "state_vector"]
+__all__ = ["MAX_CLOCK", "MAX_STRUCTS", "Astral", "Link", "Section", "Summary", "check", "links", "skim", "state_vector"]
 
 MAX_CLOCK: Final = 2**31 - 1
 """The engine computes with clocks as signed 32-bit numbers; honest clients stay far below."""
 
-MAX_STRUCTS: Final = 2_000_000
-"""How many structs one update may hold: some seconds of work, and more than any document on record."""
+MAX_STRUCTS: Final = 1_000_000
+"""How many structs and deletions one update may hold: a second of work, and more than any document on record."""
 
 
 class Astral(NamedTuple):
@@ -38,6 +38,15 @@ class Astral(NamedTuple):
     clock: int
     start: int
     end: int
+
+
+class Section(NamedTuple):
+    """The structs of one client: how many, from which clock on, and the byte at which the first begins."""
+
+    client: int
+    clock: int
+    structs: int
+    at: int
 
 
 class Summary(NamedTuple):
@@ -50,6 +59,8 @@ class Summary(NamedTuple):
     ``marks`` are the places (client, clock) before which a text may have to be cut to apply the update, and ``astral``
     the texts in which such a cut may fall into a character: see ``protocols.surrogates``. ``parents`` are the shared
     types, other than roots, in which structs say that they are: see ``protocols.nesting``.
+
+    ``sections`` is where the structs of each client are, and ``deletions_at`` the byte at which the deletions begin.
     """
 
     structs: int
@@ -60,6 +71,8 @@ class Summary(NamedTuple):
     astral: list[Astral]
     marks: list[tuple[int, int]]
     parents: list[tuple[int, int]]
+    sections: list[Section]
+    deletions_at: int
 
 
 class Link(NamedTuple):
@@ -87,22 +100,54 @@ def check(update: bytes, max_structs: int = MAX_STRUCTS) -> Summary:
     astral: list[Astral] = []
     marks: list[tuple[int, int]] = []
     parents: list[tuple[int, int]] = []
+    sections: list[Section] = []
     try:
-        structs, gaps, at = _structs(update, max_structs, clients, needs, astral, marks, parents)
-        _deletes(update, at, deletes, marks)
+        structs, gaps, at = _structs(update, max_structs, clients, needs, astral, marks, parents, sections)
+        _deletes(update, at, deletes, marks, max_structs - structs)
     except IndexError:
         raise _refusal(len(update), "it ends in the middle") from None
     except ProtocolError as error:  # of lib0, or already ours
         error.code = CloseCode.POLICY_VIOLATION
         raise
-    return Summary(structs, clients, needs, deletes, gaps, astral, marks, parents)
+    return Summary(structs, clients, needs, deletes, gaps, astral, marks, parents, sections, at)
 
 
 def links(update: bytes) -> list[Link]:
     """The place of every item in an update that has passed ``check``."""
     found: list[Link] = []
-    _structs(update, MAX_STRUCTS, {}, {}, [], [], [], found)
+    _structs(update, MAX_STRUCTS, {}, {}, [], [], [], [], found)
     return found
+
+
+def skim(data: bytes, at: int) -> tuple[int, int, tuple[tuple[int, int], ...]]:
+    """The byte after the struct that begins at ``at``, its length, and the clocks (by client) that it refers to.
+
+    For an update that has passed ``check``.
+    """
+    info = data[at]
+    at += 1
+    references: list[tuple[int, int]] = []
+    if info & 0b1100_0000:
+        for flag in (0x80, 0x40):
+            if info & flag:
+                who, at = read_varuint(data, at)
+                when, at = read_varuint(data, at)
+                references.append((who, when))
+    elif info not in _SPANS:
+        named, at = data[at], at + 1
+        if named:
+            _, at = _string(data, at)
+        else:
+            who, at = read_varuint(data, at)
+            when, at = read_varuint(data, at)
+            references.append((who, when))
+        if info & 0x20:
+            _, at = _string(data, at)
+    if info & 0b1_1111 == 4:
+        length, at, _ = _text(data, at)
+    else:
+        length, at = (_SPANS.get(info) or _CONTENT[info & 0b1_1111])(data, at)
+    return at, length, tuple(references)
 
 
 def state_vector(data: bytes) -> dict[int, int]:
@@ -130,6 +175,7 @@ def _structs(
     astral: list[Astral],
     marks: list[tuple[int, int]],
     parents: list[tuple[int, int]],
+    where: list[Section],
     found: list[Link] | None = None,
 ) -> tuple[int, bool, int]:
     """Walks the structs of all clients: how many, whether there are gaps, and the byte after the last of them."""
@@ -145,6 +191,7 @@ def _structs(
             raise _refusal(at, f"{count} structs of client {client}")
         if client in clients:
             raise _refusal(at, f"client {client} comes twice")
+        where.append(Section(client, clock, count, at))
         first = end = clock
         for _ in range(count):
             info = data[at]
@@ -212,7 +259,7 @@ def _structs(
     return structs, gaps, at
 
 
-def _deletes(data: bytes, at: int, deletes: dict[int, int], marks: list[tuple[int, int]]) -> None:
+def _deletes(data: bytes, at: int, deletes: dict[int, int], marks: list[tuple[int, int]], most: int) -> None:
     """Walks the delete set, which ends the update."""
     if data[at] == 0 and at + 1 == len(data):
         return
@@ -220,7 +267,8 @@ def _deletes(data: bytes, at: int, deletes: dict[int, int], marks: list[tuple[in
     for _ in range(sections):
         client, at = read_varuint(data, at)
         count, at = read_varuint(data, at)
-        if count * 2 > len(data) - at or client in deletes:
+        most -= count
+        if count * 2 > len(data) - at or client in deletes or most < 0:
             raise _refusal(at, f"{count} deletions of client {client}")
         last = 0
         for _ in range(count):

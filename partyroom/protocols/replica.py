@@ -1,64 +1,60 @@
 """Replica: a Yjs document with its awareness, which takes and answers what the messages carry and does no I/O.
 
-The engine is pycrdt (yrs). Its habits, found by experiment with 0.14.13, shape this file:
+What has to be known of the engine under it says ``protocols.engine``. Two things more shape this file:
 
-- A panic is a ``BaseException``, and an error can leave half an update applied. After either, the document in memory is
-  not to be trusted (``ReplicaBroken``); whoever keeps the accepted updates builds a new replica from them.
 - ``get_update()`` leaves out what waits for a predecessor. Such updates are kept here, beside the document.
-- An observer costs more than applying an edit (12 microseconds against 6), so ours looks away while a remote update is
-  applied, unless it is needed to see whether a deletion was news.
-- It cannot cut a character in half as Yjs does: ``protocols.surrogates``.
-- Applying what the guard accepts is safe; *reading* is not always. Text with an emoji inside an ``Array``, which any
-  client can put there, makes pycrdt loop forever in ``list(array)``, ``to_py()`` and ``str()`` of whatever holds it.
-  Read a ``Text`` as text, and nothing else of an untrusted document in the server's process.
-- A document that has an observer is never freed: the engine holds the callback, and that the document, where Python's
-  garbage collector cannot look. So ours holds the replica weakly, and is taken away with it.
-- Inside an observer the document may not be touched. What ``on_edit`` hands out are bytes; its callback keeps to them.
+- The engine cannot cut a character in half as Yjs does: ``protocols.surrogates``.
+
+And one is for its users. Applying what the guard accepts is safe; *reading* is not always. Text with an emoji inside an
+``Array``, which any client can put there, makes pycrdt loop forever in ``list(array)``, ``to_py()`` and ``str()`` of
+whatever holds it. Read a ``Text`` as text, and nothing else of an untrusted document in the server's process.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, NamedTuple, ParamSpec, TypeVar
-from weakref import WeakMethod
+from collections.abc import Callable, Generator, Hashable, Iterable
+from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
 
-from pycrdt import Doc, TransactionEvent
+from pycrdt import Doc, merge_updates
 
 from ..errors import CloseCode, ProtocolError
 from ..limits import MIB
 from . import guard
 from .awareness import Awareness
 from .deletions import covers
+from .engine import AT_ONCE, Engine, ReplicaBroken, Tangled, TooLong, ours, weakly
 from .guard import Summary
 from .nesting import FEW, MAX_NESTING, deepest
+from .portions import Portions
 from .surrogates import Surrogates, may_hold_pairs
 
-__all__ = ["Replica", "ReplicaBroken", "weakly"]
+__all__ = ["IN_ONE_GO", "Replica", "ReplicaBroken", "Steps", "Tangled", "exhausted", "weakly"]
 
-log = logging.getLogger("partyroom.protocols")
-
-P = ParamSpec("P")
 T = TypeVar("T")
 
-MOST_WAITING = 1000
+MOST_WAITING: Final = 1000
 """Updates that may wait for their predecessors: each costs a look at every edit. A client whose updates are refused for
 this has what they lack, and a new sync brings all of it."""
 
+HURRY, HURRY_EACH = 0.2, 1e-5
+"""Seconds of processor time that an update may take in portions, and so much more for each struct."""
 
-class ReplicaBroken(ProtocolError):
-    """The engine failed in the middle of an update: the document in memory is not to be trusted any more."""
+SMALLEST: Final = 4
+"""Bytes of an item, hardly ever less."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, CloseCode.POLICY_VIOLATION)
+Steps: TypeAlias = Generator[bytes | None, bool | None, T]
+"""Work in steps of some hundredths of a second. Where a step yields a document's whole state, somebody is to find out,
+at best in another process, whether that loads in one go within ``IN_ONE_GO`` seconds, and to send the answer."""
+
+IN_ONE_GO: Final = 0.7
 
 
 class _Waiting(NamedTuple):
-    """An accepted update that lacks something, and the clocks it depends on as they were when it was last tried."""
+    """An accepted update, and what of it has not been applied yet."""
 
     update: bytes
     summary: Summary
-    tried_at: tuple[int, ...]
+    portions: Portions
 
 
 class Replica:
@@ -70,23 +66,24 @@ class Replica:
     """
 
     def __init__(
-        self, doc: Doc[Any] | None = None, *, max_waiting: int = 32 * MIB, origin: Hashable | None = None
+        self,
+        doc: Doc[Any] | None = None,
+        *,
+        max_waiting: int = 32 * MIB,
+        origin: Hashable | None = None,
     ) -> None:
-        self.doc: Doc[Any] = Doc() if doc is None else doc
         self.awareness = Awareness()
+        self._edited = weakly(self._observe)
+        self._engine = Engine(doc, origin=origin, on_edit=self._edited)
         self._max_waiting = max_waiting
-        self._origin = origin
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
+        self._moved: set[int] = set()
+        """Clients that came further by edits of others than this, since anything waits."""
         self._surrogates = Surrogates()
         self._parents: set[tuple[int, int]] = set()
-        self._broken = False
-        self._applying = self._fired = False
         self._on_edit: Callable[[bytes], object] | None = None
         self._clocks = guard.state_vector(self.doc.get_state())
-        self._observer = weakly(self._observe)
-        self._subscription = self.doc.observe(self._observer)
-        self._closed = False
         if self._clocks:
             self._learn(self.doc.get_update())
 
@@ -96,9 +93,12 @@ class Replica:
     def close(self) -> None:
         """Hear no more of ``doc``, which somebody may still hold; nothing else may be asked of a closed replica."""
         self._on_edit = None
-        if not self._closed:
-            self._closed = True
-            self.doc.unobserve(self._subscription)
+        self._engine.close()
+
+    @property
+    def doc(self) -> Doc[Any]:
+        """The live document; another object after edits that cut a character in half, or that were slow to apply."""
+        return self._engine.doc
 
     # -- what the room asks ----------------------------------------------------------------------------------------
 
@@ -112,6 +112,7 @@ class Replica:
         Updates that still lack something are not in it: send ``waiting`` after it.
         """
         guard.state_vector(state_vector)
+        self.settle()
         return self.doc.get_update(state_vector)
 
     @property
@@ -126,25 +127,33 @@ class Replica:
 
     def snapshot(self) -> bytes:
         """The document as one update, without what waits."""
+        self.settle()
         return self.doc.get_update()
 
     def compact(self) -> bytes | None:
         """The snapshot that, with ``waiting`` after it, may take the place of all updates so far.
 
-        It is tried by reading it back; ``None`` where the engine's encoding does not bring back all that it knows: keep
-        the updates then.
+        It is tried by reading it back; ``None`` where the engine's encoding does not bring back all that it knows, or
+        not in a reasonable time: keep the updates then.
         """
-        if self._broken:
+        return exhausted(self.compacting())
+
+    def compacting(self) -> Steps[bytes | None]:
+        """``compact`` in steps. Apply nothing until the last of them returns the snapshot."""
+        if self._engine.broken:
             return None
-        snapshot = self.doc.get_update()
-        copy: Doc[Any] = Doc()
+        snapshot = self.snapshot()
+        summary = guard.check(snapshot)
+        copy, clocks = Engine(on_edit=_nothing), dict[int, int]()
         try:
-            copy.apply_update(snapshot)
-        except BaseException as error:
-            _reraise_if_ours(error)
+            yield from copy.applying(Portions((snapshot, summary)), clocks, _hurry(summary))
+        except ProtocolError:
             return None
-        whole = guard.state_vector(copy.get_state()) == guard.state_vector(self.doc.get_state())
-        return snapshot if whole else None
+        except TooLong:
+            return snapshot if (yield snapshot) else None
+        finally:
+            copy.close()
+        return snapshot if clocks == guard.state_vector(self.doc.get_state()) else None
 
     def holds(self, update: bytes) -> bool:
         """Whether an update brings nothing, as the SyncStep2 of who has nothing new; raises ``ProtocolError``."""
@@ -158,16 +167,26 @@ class Replica:
         """
         self._on_edit = callback
 
+    def settle(self) -> None:
+        """Applies what waited for something that others than this have brought, with ``doc.apply_update`` for one."""
+        if self._moved:
+            moved, self._moved = self._moved, set()
+            exhausted(self._retry(moved))
+
     # -- taking updates --------------------------------------------------------------------------------------------
 
     def load(self, updates: Iterable[bytes], *, snapshot: bytes | None = None) -> None:
         """Applies what was kept: a ``snapshot`` that ``compact`` gave and is trusted, and accepted updates in order."""
+        exhausted(self.loading(updates, snapshot=snapshot))
+
+    def loading(self, updates: Iterable[bytes], *, snapshot: bytes | None = None) -> Steps[None]:
+        """``load`` in steps, of which the first is the whole snapshot."""
         if snapshot is not None:
-            self._engine(snapshot)
+            self._engine.apply(snapshot)
             self._learn(snapshot)
             self._read_clocks()
         for update in updates:
-            self._take(update, guard.check(update))
+            yield from self._take(update, guard.check(update))
 
     def apply(self, update: bytes) -> bool:
         """Takes in a remote update: ``True`` where it was news, and is to be kept and passed on as it came.
@@ -175,9 +194,17 @@ class Replica:
         Raises ``ProtocolError`` (close code 1008) where it is refused and nothing has changed, and ``ReplicaBroken``
         where the engine failed half-way.
         """
-        return self._take(update, guard.check(update))
+        return exhausted(self.applying(update))
 
-    def _take(self, update: bytes, summary: Summary) -> bool:
+    def applying(self, update: bytes, summary: Summary | None = None) -> Steps[bool]:
+        """``apply`` in steps; most updates take a single one.
+
+        Until the last one returns what ``apply`` does, nothing else may be asked of the replica.
+        """
+        self.settle()
+        return self._take(update, summary or guard.check(update))
+
+    def _take(self, update: bytes, summary: Summary) -> Steps[bool]:
         if summary.astral:
             self._surrogates.learn(update, summary)
         if self._surrogates:
@@ -191,17 +218,19 @@ class Replica:
             return False
         if summary.parents:
             self._measure(update, summary)
-        if self._may_wait(summary):
-            return self._take_in_part(update, summary)
+        engine = self._engine
+        if summary.structs * (engine.items + summary.structs) > AT_ONCE or self._may_wait(summary):
+            return (yield from self._take_in_portions(update, summary))
+        engine.items += summary.structs + len(summary.marks)
         mended = self._surrogates.mend(update, summary) if summary.astral else update
-        fired = self._engine(mended, watch=not news)
+        fired = engine.apply(mended, watch=not news)
         if not news:
             return fired
         for client, (_, end) in summary.clients.items():
             if end > clocks.get(client, 0):
                 clocks[client] = end
         if self._waiting:
-            self._retry()
+            yield from self._retry(set(summary.clients))
         return True
 
     def _may_wait(self, summary: Summary) -> bool:
@@ -220,90 +249,79 @@ class Replica:
                 return True
         return False
 
-    def _take_in_part(self, update: bytes, summary: Summary) -> bool:
-        """Takes an update of which a part may have to wait; the engine applies the rest, and the clocks tell."""
-        if any(waiting.update == update for waiting in self._waiting):
-            return False
-        if self._waiting_bytes + len(update) > self._max_waiting or len(self._waiting) >= MOST_WAITING:
-            raise ProtocolError("too many updates wait for their predecessors", CloseCode.POLICY_VIOLATION)
-        before = self._clocks
-        fired = self._engine(self._surrogates.mend(update, summary), watch=True)
-        self._read_clocks()
-        if waits := self._waits(summary):
-            self._waiting.append(_Waiting(update, summary, self._clocks_of(summary)))
+    def _take_in_portions(self, update: bytes, summary: Summary) -> Steps[bool]:
+        """Takes an update that is large, or of which a part may have to wait for its predecessors."""
+        if self._may_wait(summary):
+            if any(waiting.update == update for waiting in self._waiting):
+                return False
+            if self._waiting_bytes + len(update) > self._max_waiting or len(self._waiting) >= MOST_WAITING:
+                raise ProtocolError("too many updates wait for their predecessors", CloseCode.POLICY_VIOLATION)
+        _check_that_it_can_be_read(update)
+        waiting = self._begun(update, summary)
+        try:
+            changed, moved = yield from self._engine.applying(waiting.portions, self._clocks, _hurry(summary))
+        except TooLong:
+            yield from self._build_anew(update, summary)
+            return True
+        if not waiting.portions.done:
+            self._waiting.append(waiting)
             self._waiting_bytes += len(update)
-        # What fired may only wait; and the engine lists clients of whom it has nothing yet.
-        if self._waiting and any(clock > before.get(client, 0) for client, clock in self._clocks.items()):
-            self._retry()
-        return fired or waits
+        yield from self._retry(moved)
+        return changed or not waiting.portions.done
 
-    def _waits(self, summary: Summary) -> bool:
-        """Whether the document does not hold all of an update."""
-        known = self._clocks
-        return any(end > known.get(client, 0) for client, (_, end) in summary.clients.items()) or any(
-            end > known.get(client, 0) for client, end in summary.deletes.items()
-        )
+    def _begun(self, update: bytes, summary: Summary) -> _Waiting:
+        mended = self._surrogates.mend(update, summary) if summary.astral else update
+        return _Waiting(update, summary, Portions((mended, summary if mended is update else guard.check(mended))))
 
-    def _clocks_of(self, summary: Summary) -> tuple[int, ...]:
-        known = self._clocks
-        return tuple(
-            known.get(client, 0) for part in (summary.clients, summary.needs, summary.deletes) for client in part
-        )
+    def _build_anew(self, update: bytes, summary: Summary) -> Steps[None]:
+        """Applies an update of which a part has been applied, slowly, in one go with the old document to a new one.
 
-    def _retry(self) -> None:
-        """Applies what waited, where the clocks that it depends on have moved, until nothing moves any more."""
-        moved = True
-        while moved:
-            moved = False
-            still: list[_Waiting] = []
+        The order is another then: the highest client first, and not the newest client last.
+        """
+        state = merge_updates(self.doc.get_update(), self._surrogates.mend(update, summary))
+        if not self._may_wait(summary) and (yield state):
+            renewed = Engine(self._blank(), origin=self._engine.origin, on_edit=self._edited)
+            renewed.apply(state)
+            renewed.apply(self.doc.get_update(renewed.doc.get_state()))  # what server code has written meanwhile
+            renewed.items = len(state) // SMALLEST
+            clocks = guard.state_vector(renewed.doc.get_state())
+            if all(clocks.get(client, 0) >= end for client, (_, end) in summary.clients.items()):
+                self._put(renewed)
+                self._clocks = clocks
+                yield from self._retry(set(summary.clients))
+                return
+            renewed.close()
+        self._engine.broken = True
+        raise Tangled
+
+    def _blank(self) -> Doc[Any]:
+        return Doc(client_id=self.doc.client_id, guid=self.doc.guid)
+
+    def _put(self, engine: Engine) -> None:
+        self._engine.close()
+        self._engine = engine
+
+    def _retry(self, moved: set[int]) -> Steps[None]:
+        """Applies what waited, now that these clients have come further, until nothing moves any more."""
+        while moved and self._waiting:
+            further = set[int]()
             for waiting in self._waiting:
-                now = self._clocks_of(waiting.summary)
-                if now != waiting.tried_at:
-                    moved |= self._engine(self._surrogates.mend(waiting.update, waiting.summary), watch=True)
-                    self._read_clocks()
-                if self._waits(waiting.summary):
-                    still.append(waiting._replace(tried_at=now))
-            moved |= len(still) < len(self._waiting)
-            self._waiting = still
+                if waiting.portions.wakes(moved, self._clocks):
+                    _, also = yield from self._engine.applying(waiting.portions, self._clocks)
+                    further |= also
+            moved = further
+        self._waiting = [waiting for waiting in self._waiting if not waiting.portions.done]
         self._waiting_bytes = sum(len(waiting.update) for waiting in self._waiting)
 
-    # -- the engine ------------------------------------------------------------------------------------------------
+    # -- edits of others than this -----------------------------------------------------------------------------------
 
-    def _engine(self, update: bytes, *, watch: bool = False) -> bool:
-        """Has the engine apply an update; with ``watch``, whether that changed anything."""
-        if self._broken:
-            raise ReplicaBroken("the document in memory broke earlier")
-        doc = self.doc
-        if watch:
-            self._applying, self._fired = True, False
-        else:
-            doc.unobserve(self._subscription)
-        try:
-            with doc.transaction(self._origin):
-                doc.apply_update(update)
-        except ExceptionGroup:  # the engine has done its work; what it raises after that are others' observers' errors
-            log.exception("an observer of the document failed")
-        except ValueError as error:  # the engine could not read it, and has not begun
-            raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
-        except BaseException as error:
-            self._broken = True
-            _reraise_if_ours(error)
-            raise ReplicaBroken(f"{type(error).__name__}: {error}") from None
-        finally:
-            if watch:
-                self._applying = False
-            else:
-                self._subscription = doc.observe(self._observer)
-        return self._fired
-
-    def _observe(self, event: TransactionEvent) -> None:
-        if self._applying:
-            self._fired = True
-            return
-        update = event.update
+    def _observe(self, update: bytes) -> None:
         summary = guard.check(update)
+        self._engine.items += summary.structs + len(summary.marks)
         for client, (_, end) in summary.clients.items():
             self._clocks[client] = max(end, self._clocks.get(client, 0))
+        if self._waiting:
+            self._moved.update(summary.clients)
         if summary.astral:
             self._surrogates.learn(update, summary)
         if self._on_edit is not None:
@@ -311,6 +329,8 @@ class Replica:
 
     def _read_clocks(self) -> None:
         self._clocks = guard.state_vector(self.doc.get_state())
+
+    # -- nesting -----------------------------------------------------------------------------------------------------
 
     def _measure(self, update: bytes, summary: Summary) -> None:
         """Refuses an update that nests shared types deeper than the engine can bear."""
@@ -330,6 +350,8 @@ class Replica:
     # -- characters cut in half --------------------------------------------------------------------------------------
 
     def _learn(self, state: bytes) -> None:
+        """Of a state that is in the document."""
+        self._engine.items += len(state) // SMALLEST
         if may_hold_pairs(state):
             self._surrogates.learn(state, guard.check(state))
 
@@ -343,28 +365,39 @@ class Replica:
         if not torn:
             return
         state = self.doc.get_update()
-        renewed: Doc[Any] = Doc(client_id=self.doc.client_id, guid=self.doc.guid)
-        self.doc.unobserve(self._subscription)
-        self.doc = renewed
-        self._subscription = renewed.observe(self._observer)
-        self._engine(self._surrogates.mend(state, guard.check(state)))
-        for waiting in self._waiting:
-            self._engine(self._surrogates.mend(waiting.update, waiting.summary))
+        renewed = Engine(self._blank(), origin=self._engine.origin, on_edit=self._edited)
+        renewed.items = self._engine.items
+        renewed.apply(self._surrogates.mend(state, guard.check(state)))
+        self._put(renewed)
         self._read_clocks()
+        self._waiting = [self._begun(waiting.update, waiting.summary) for waiting in self._waiting]
 
 
-def weakly(method: Callable[P, T]) -> Callable[P, T | None]:
-    """A function that calls a bound method as long as its object lives, and does not keep it alive."""
-    reference = WeakMethod(method)
+def exhausted(steps: Steps[T]) -> T:
+    """What the last of the steps returns. Whatever state there is to load is taken to load soon enough."""
+    try:
+        asked = next(steps)
+        while True:
+            asked = steps.send(None if asked is None else True)
+    except StopIteration as last:
+        return last.value  # type: ignore[no-any-return]
 
-    def call(*arguments: P.args, **named: P.kwargs) -> T | None:
-        alive = reference()
-        return None if alive is None else alive(*arguments, **named)
 
-    return call
+def _hurry(summary: Summary) -> float:
+    return HURRY + HURRY_EACH * summary.structs
 
 
-def _reraise_if_ours(error: BaseException) -> None:
-    """A panic is a ``BaseException``, and so are the interpreter's own requests to stop."""
-    if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
-        raise error
+def _check_that_it_can_be_read(update: bytes) -> None:
+    """Raises ``ProtocolError`` where the engine would fail at some portion, with others applied."""
+    try:
+        merge_updates(update)
+    except ValueError as error:
+        raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
+    except BaseException as error:
+        if ours(error):
+            raise
+        raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
+
+
+def _nothing(update: bytes) -> None:
+    """Nobody edits this document."""

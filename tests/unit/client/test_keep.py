@@ -147,6 +147,7 @@ class TestAProgramThatStartsAgain:
         inside.down = True
         async with inside.client(keep=store) as again:
             again.doc.apply_update(first)
+            await settle()
             assert text(again) == "ab"
 
 

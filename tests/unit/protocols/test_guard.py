@@ -83,6 +83,8 @@ def test_the_summary_says_what_is_in_the_update() -> None:
         "astral": [],
         "marks": [],
         "parents": [],
+        "sections": [(7, 0, 1, 4)],
+        "deletions_at": len(first) - 1,
     }
     assert check(last).clients == {}
     assert check(last).deletes == {7: 5}

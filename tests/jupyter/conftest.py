@@ -24,6 +24,17 @@ ESBUILD = HERE.parent.parent / "partyroom/web/node_modules/.bin/esbuild"
 
 StartServer = Callable[..., "JupyterServer"]
 
+PARTIES = """
+from partyroom.cli.readymade import PARTIES
+from partyroom import Lobby, Party, SQLiteStore
+
+class Who(Party):
+    def on_connect(self, connection):
+        connection.send_json(dict(connection.request.user))
+
+lobby = Lobby({**PARTIES, "who": Who}, store=SQLiteStore("rooms.db"))
+"""
+
 
 def _lacks(*modules: str) -> str | None:
     missing = [name for name in modules if importlib.util.find_spec(name) is None]
@@ -63,9 +74,9 @@ def _lacks_browser() -> str | None:
     return None if find_chromium() else "needs Chromium: `make browser` installs it on Debian"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServer]:
-    """Starts servers that end with the module."""
+    """Starts servers that end with the session, all at once; a test may stop its own before."""
     from tests.jupyter.server import JupyterServer
 
     servers: list[JupyterServer] = []
@@ -77,9 +88,22 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartServ
         return server
 
     yield start
-    for server in servers:
-        if server.running:
-            server.stop()
+    running = [server for server in servers if server.running]
+    for server in running:
+        server.terminate()
+    for server in running:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> JupyterServer:
+    """One server for all tests that leave it running; each uses rooms of its own. Who shows its token says who they
+    are, with ``?as=``."""
+    from tests.jupyter.identity import NAMED
+
+    target = tmp_path_factory.mktemp("parties") / "my_parties.py"
+    target.write_text(PARTIES)
+    return start_server(f"c.PartyroomExtension.target = {str(target)!r}\n{NAMED}", base="/user/j%C3%B6/")
 
 
 @pytest.fixture

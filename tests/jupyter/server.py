@@ -77,11 +77,16 @@ class JupyterServer:
             self.kill()
             raise
 
+    def terminate(self) -> None:
+        """Ask it to stop, as a service manager would."""
+        assert self._process is not None
+        self._process.terminate()
+
     def stop(self, timeout: float = 20) -> float:
-        """Ask it to stop, as a service manager would; it must go by itself. Returns how many seconds it took."""
+        """Ask it to stop, unless that has been done; it must go by itself. Returns how many seconds it took."""
         assert self._process is not None
         began = time.monotonic()
-        self._process.terminate()
+        self.terminate()
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:

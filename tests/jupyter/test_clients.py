@@ -8,13 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.interop.node import NodeClient
-from tests.jupyter.conftest import StartServer
 from tests.jupyter.server import TOKEN, JupyterServer
-
-
-@pytest.fixture(scope="module")
-def server(start_server: StartServer) -> JupyterServer:
-    return start_server(base="/user/ada/")
 
 
 def place(server: JupyterServer) -> str:
@@ -23,11 +17,11 @@ def place(server: JupyterServer) -> str:
 
 
 @pytest.mark.parametrize("family", ["y-websocket", "@y/websocket", "y-sweet", "hocuspocus"])
-async def test_providers_sync_through_jupyters_url(family: str, server: JupyterServer, room: str) -> None:
+async def test_providers_sync_through_jupyters_url(family: str, shared: JupyterServer, room: str) -> None:
     async with AsyncExitStack() as stack:
         ann, bob = [await stack.enter_async_context(NodeClient.running("provider.js", family)) for _ in range(2)]
         for client, name in (ann, "ann"), (bob, "bob"):
-            await client.call("open", host=place(server), party="main", room=room, params={"token": TOKEN})
+            await client.call("open", host=place(shared), party="main", room=room, params={"token": TOKEN})
             await client.call("present", name=name)
             await client.until(lambda seen: seen["synced"])
         await asyncio.gather(ann.call("insert", index=0, text="ann 🎉 "), bob.call("insert", index=0, text="bob "))
@@ -36,8 +30,8 @@ async def test_providers_sync_through_jupyters_url(family: str, server: JupyterS
             await client.until(lambda seen: seen["here"] == ["ann", "bob"])
 
 
-async def test_partysocket_joins_and_its_fetch_asks(server: JupyterServer, room: str) -> None:
-    options = {"host": place(server), "party": "relay", "room": room, "query": {"token": TOKEN}}
+async def test_partysocket_joins_and_its_fetch_asks(shared: JupyterServer, room: str) -> None:
+    options = {"host": place(shared), "party": "relay", "room": room, "query": {"token": TOKEN}}
     async with AsyncExitStack() as stack:
         ann, bob = [await stack.enter_async_context(NodeClient.running("socket.js")) for _ in range(2)]
         for client in ann, bob:
@@ -49,7 +43,7 @@ async def test_partysocket_joins_and_its_fetch_asks(server: JupyterServer, room:
         assert answer["status"] == 200
 
 
-async def test_a_client_without_the_token_is_turned_away(server: JupyterServer, room: str) -> None:
+async def test_a_client_without_the_token_is_turned_away(shared: JupyterServer, room: str) -> None:
     async with NodeClient.running("socket.js") as stranger:
-        await stranger.call("open", host=place(server), party="relay", room=room, maxRetries=0)
+        await stranger.call("open", host=place(shared), party="relay", room=room, maxRetries=0)
         await stranger.event("error")

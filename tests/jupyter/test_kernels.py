@@ -7,33 +7,13 @@ from typing import Any
 from uuid import uuid4
 
 import aiohttp
-import pytest
+from partyroom_jupyter.kernels import announce
 
 from partyroom.client import DocumentClient
 from tests.jupyter.conftest import StartServer
 from tests.jupyter.server import TOKEN, JupyterServer
 
 HEADERS = {"Authorization": f"token {TOKEN}"}
-
-
-PARTIES = """
-from partyroom import DocumentParty, Party
-
-class Main(DocumentParty):
-    pass
-
-class Who(Party):
-    def on_connect(self, connection):
-        connection.send_json(dict(connection.request.user))
-"""
-
-
-@pytest.fixture(scope="module")
-def server(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> JupyterServer:
-    target = tmp_path_factory.mktemp("parties") / "my_parties.py"
-    target.write_text(PARTIES)
-    outer = {"PARTYROOM_URL": "http://localhost:1/outer", "PARTYROOM_TOKEN": "outer"}
-    return start_server(f"c.PartyroomExtension.target = {str(target)!r}", base="/user/ada/", environment=outer)
 
 
 async def run(session: aiohttp.ClientSession, server: JupyterServer, code: str) -> str:
@@ -80,7 +60,7 @@ async def _printed(socket: aiohttp.ClientWebSocketResponse, request: str) -> str
 
 
 async def test_a_kernel_joins_with_no_arguments(
-    session: aiohttp.ClientSession, server: JupyterServer, room: str
+    session: aiohttp.ClientSession, shared: JupyterServer, room: str
 ) -> None:
     code = f"""
 import partyroom
@@ -89,20 +69,20 @@ with partyroom.connect({room!r}) as joined:
     joined.saved()
     print(joined.url)
 """
-    printed = await run(session, server, code)
-    assert printed.strip() == server.url(f"parties/main/{room}", "ws")
-    async with DocumentClient(server.url(""), room=room, token=TOKEN) as person:
+    printed = await run(session, shared, code)
+    assert printed.strip() == shared.url(f"parties/main/{room}", "ws")
+    async with DocumentClient(shared.url(""), room=room, token=TOKEN) as person:
         await person.synced()
         assert str(person.text("notes")) == "typed in a notebook"
 
 
-async def test_a_kernel_is_known_as_one(session: aiohttp.ClientSession, server: JupyterServer, room: str) -> None:
+async def test_a_kernel_is_known_as_one(session: aiohttp.ClientSession, shared: JupyterServer, room: str) -> None:
     code = f"""
 import partyroom
 with partyroom.connect("who/{room}", document=False) as joined:
     print(joined.receive(timeout=10))
 """
-    user = json.loads(await run(session, server, code))
+    user = json.loads(await run(session, shared, code))
     assert user["name"].startswith("kernel of ")
     assert user["sub"] == user["username"] == user["name"].replace("kernel of ", "kernel:")
 
@@ -114,25 +94,29 @@ async def test_with_a_remote_url_kernels_find_that_and_nothing_of_a_server_that_
     config = "c.PartyroomExtension.remote_url = 'https://me:password@rooms.example/services/rooms?x=secret'\n"
     show = "import os; print([os.environ.get(f'PARTYROOM_{name}') for name in ('URL', 'TOKEN')])"
     there = "https://me:password@rooms.example/services/rooms?x=secret"
-    for more, token in ("", None), ("c.PartyroomExtension.token_env = 'ROOMS'", "a secret"):
-        server = start_server(config + more, environment=outer)
-        assert (await run(session, server, show)).strip() == repr([there, token])
-        async with session.get(server.url("parties/main/x"), headers=HEADERS) as answer:
-            assert answer.status == 404
-        async with session.get(server.url("partyroom/status"), headers=HEADERS) as answer:
-            assert (await answer.json())["remote"] == "https://rooms.example/services/rooms"
-        assert "password" not in server.log()
-        server.stop()
+    server = start_server(f"{config}c.PartyroomExtension.token_env = 'ROOMS'", environment=outer)
+    assert (await run(session, server, show)).strip() == repr([there, "a secret"])
+    async with session.get(server.url("parties/main/x"), headers=HEADERS) as answer:
+        assert answer.status == 404
+    async with session.get(server.url("partyroom/status"), headers=HEADERS) as answer:
+        assert (await answer.json())["remote"] == "https://rooms.example/services/rooms"
+    assert "password" not in server.log()
 
 
 async def test_settings_that_are_wrong_close_the_rooms_and_nothing_else(
     start_server: StartServer, session: aiohttp.ClientSession
 ) -> None:
-    server = start_server("c.PartyroomExtension.target = 'not_there.py'", environment={"PARTYROOM_TOKEN": "outer"})
+    server = start_server("c.PartyroomExtension.target = 'not_there.py'")
     async with session.get(server.url("partyroom/status"), headers=HEADERS) as answer:
         assert (await answer.json())["problem"].startswith("not_there.py does not exist")
     async with session.get(server.url("api/contents"), headers=HEADERS) as answer:
         assert answer.status == 200
     assert "Traceback" not in server.log()
-    show = "import os; print([name for name in os.environ if name.startswith('PARTYROOM')])"
-    assert (await run(session, server, show)).strip() == "[]"
+
+
+def test_what_there_is_not_is_taken_out_of_the_environment() -> None:
+    environ = {"PARTYROOM_URL": "http://localhost:1/outer", "PARTYROOM_TOKEN": "outer", "PATH": "/bin"}
+    announce("http://rooms.example", None, environ)
+    assert environ == {"PARTYROOM_URL": "http://rooms.example", "PATH": "/bin"}
+    announce(None, None, environ)
+    assert environ == {"PATH": "/bin"}

@@ -13,16 +13,10 @@ from playwright.async_api import Browser, expect
 from partyroom.client import DocumentClient
 from tests.e2e.browser import chromium
 from tests.jupyter.browser import Window, window
-from tests.jupyter.conftest import StartServer
-from tests.jupyter.identity import MARKUP, NAMED
+from tests.jupyter.identity import MARKUP
 from tests.jupyter.server import TOKEN, JupyterServer
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def server(start_server: StartServer) -> JupyterServer:
-    return start_server(NAMED, base="/user/j%C3%B6/")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -32,8 +26,8 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def status(browser: Browser, server: JupyterServer) -> AsyncIterator[Window]:
-    async with window(browser, server.url(f"partyroom/?token={TOKEN}")) as opened:
+async def status(browser: Browser, shared: JupyterServer) -> AsyncIterator[Window]:
+    async with window(browser, shared.url(f"partyroom/?token={TOKEN}")) as opened:
         await expect(opened.page.get_by_test_id("status")).to_have_attribute("data-state", "live")
         yield opened
 
@@ -42,10 +36,10 @@ def joining(server: JupyterServer, room: str, name: str) -> DocumentClient:
     return DocumentClient(server.url("").rstrip("/"), room=room, token=TOKEN, query={"as": name})
 
 
-async def test_it_shows_who_is_where_as_they_come_and_go(status: Window, server: JupyterServer) -> None:
+async def test_it_shows_who_is_where_as_they_come_and_go(status: Window, shared: JupyterServer) -> None:
     live = status.page.get_by_test_id("live")
     await expect(live).to_have_text("No room is live right now.")
-    async with joining(server, "today", "bob") as bob, joining(server, "today", "bob") as again:
+    async with joining(shared, "today", "bob") as bob, joining(shared, "today", "bob") as again:
         await bob.synced()
         await again.synced()
         await expect(live.locator(".where")).to_have_text(["main/today"])
@@ -61,9 +55,9 @@ async def test_it_shows_who_is_where_as_they_come_and_go(status: Window, server:
     assert status.complaints == []
 
 
-async def test_names_and_rooms_are_text_whatever_people_call_them(status: Window, server: JupyterServer) -> None:
+async def test_names_and_rooms_are_text_whatever_people_call_them(status: Window, shared: JupyterServer) -> None:
     name = f"{MARKUP}/?#&"
-    async with joining(server, name, "eve") as eve:
+    async with joining(shared, name, "eve") as eve:
         await eve.synced()
         room = status.page.get_by_test_id("live").locator("li.room").filter(has_text="onerror")
         await expect(room.locator(".room-name")).to_have_text(name)
@@ -74,7 +68,7 @@ async def test_names_and_rooms_are_text_whatever_people_call_them(status: Window
     assert status.complaints == []
 
 
-async def test_who_is_not_logged_in_is_sent_to_log_in(browser: Browser, server: JupyterServer) -> None:
-    async with window(browser, server.url("partyroom/")) as stranger:
+async def test_who_is_not_logged_in_is_sent_to_log_in(browser: Browser, shared: JupyterServer) -> None:
+    async with window(browser, shared.url("partyroom/")) as stranger:
         assert "/login" in stranger.page.url
-        assert (await stranger.page.request.get(server.url("partyroom/status"))).status == 403
+        assert (await stranger.page.request.get(shared.url("partyroom/status"))).status == 403

@@ -15,7 +15,9 @@ What is shared is in the room's document, so it is there tomorrow, and a program
 
 from __future__ import annotations
 
+from .interact import Form
 from .people import Person
 from .room import Room, join
+from .share import Share
 
-__all__ = ["Person", "Room", "join"]
+__all__ = ["Form", "Person", "Room", "Share", "join"]

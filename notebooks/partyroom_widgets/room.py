@@ -23,13 +23,18 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
+import traitlets
+
 import partyroom
 from partyroom.client import DocumentRoom
 from partyroom.client.address import find
 from partyroom.client.callbacks import Callbacks
 from partyroom.client.url import http_url
 
+from .interact import Form, Function, interact, share_form
 from .people import FIELD, Person, clean_color, clean_name, color_for, read
+from .share import Mode, Share, chosen_key, chosen_traits
+from .sharing import Sharing
 from .strip import Strip
 from .turns import Turns
 
@@ -44,6 +49,9 @@ NOTICES: Final = {
     "offline": "Offline: changes are kept and will be merged",
     "closed": "Left",
 }
+MOST_SHOWN: Final = 30
+"""The most keys that are shown as being moved: what is shown goes to everybody again with every change."""
+
 _joined: dict[tuple[str, str | None, Token], Room] = {}
 
 
@@ -118,13 +126,25 @@ class Room:
         self._token = token
         self._painted = painted
         self._id = uuid.uuid4().hex
+        self.met = False
+        """Whether the room's content has ever been here."""
+        self.wants: set[str] = set()
+        """The keys of what you would like to drive."""
+        self.sharing = Sharing(client, self.turns, self._show_moving)
+        self._shares: list[Share] = []
+        self._marking = False
+        self._marked: object = None
+        self._moving: tuple[str, ...] = ()
         self._on_people = Callbacks[[]]("on_people")
         self._on_status = Callbacks[[str]]("on_status")
         self._endings: list[Callable[[], object]] = []
         self._strip: Strip | None = None
-        client.set_presence(user=user, **{FIELD: {"id": self._id}})
+        self.show(user=user)
+        self._tell()
         client.on_presence(lambda added, updated, removed: self._present())
         client.on_status(self._stands)
+        self.met = self.met or client.status == "synced"  # before we could hear of it
+        self.sharing.drivers.on_change(lambda change: self._mark())
 
     def __repr__(self) -> str:
         return f"<Room {self.name} {self.status}: {', '.join(person.name for person in self.people)}>"
@@ -162,13 +182,85 @@ class Room:
         """What shows the server who this is, as ``join`` was given it or found it."""
         return self._token
 
+    # -- shared widgets ----------------------------------------------------------------------------------------------
+
+    def share(self, widget: traitlets.HasTraits, *traits: str, key: str | None = None, mode: Mode = "all") -> Share:
+        """Share a widget, or anything with traits: what one does to it happens to all who share its ``key``.
+
+        The key is its ``description``, unless given. Shared is what users change: ``value``, the ``label`` of what is
+        selected, a tab's ``selected_index``, or the ``traits`` named. Who comes later gets what is there; the first
+        one's value is what it begins with. Where two move it at the same time, all end up with one of the two values.
+
+        ``mode`` is about this notebook: ``"all"``; ``"driver"``, where one at a time may move it (see ``Share.take``);
+        ``"follow"``, where it follows the others but its moves here stay here; ``"read-only"``.
+
+        Values may be whatever ``codec`` has. Raises ``TypeError`` or ``ValueError``, with the trait's name, for what
+        cannot be shared, and ``TypeError`` where the key is of another kind of value in this room.
+        """
+        names, key = chosen_traits(widget, traits), chosen_key(widget, key)
+        for share in [share for share in self._shares if share.widget is widget and share.key == key]:
+            share.stop()  # a cell that is run again
+        share = Share(self, widget, names, key, mode)
+        self._shares.append(share)
+        return share
+
+    def share_form(self, mode: Mode = "all", /, **widgets: Any) -> Form:
+        """Share several widgets under their names: ``room.share_form(speed=FloatSlider(), name=Text())``."""
+        return share_form(self, widgets, mode)
+
+    def interact(self, mode: Mode = "all", /, **knobs: Any) -> Callable[[Function], Function]:
+        """``@room.interact(a=(0, 10))`` is ``ipywidgets.interact`` with knobs shared by all who have a function of this
+        name: it runs for each of them when one of them moves a knob."""
+        return lambda function: interact(self, function, mode, knobs)
+
+    @property
+    def shares(self) -> list[Share]:
+        """What is shared here now."""
+        return list(self._shares)
+
+    def forget(self, share: Share) -> None:
+        """A share has stopped."""
+        if share in self._shares:
+            self._shares.remove(share)
+
+    def want(self, key: str, wanted: bool) -> None:
+        """Show that you would like to drive what is shared under ``key``, or would not any more."""
+        if wanted != (key in self.wants):
+            (self.wants.add if wanted else self.wants.discard)(key)
+            self._tell()
+            self._mark()
+
+    def _show_moving(self, keys: tuple[str, ...]) -> None:
+        self._moving = keys
+        self._tell()
+        self._refresh()
+
+    def _tell(self) -> None:
+        """Show the others who this is, and what is done to shared widgets here."""
+        shown = {"id": self._id, "moving": list(self._moving[:MOST_SHOWN]), "wants": sorted(self.wants)}
+        self.show(**{FIELD: {name: value for name, value in shown.items() if value}})
+
+    def _mark(self) -> None:
+        """Have all shared widgets show who moves and drives them; in whatever thread."""
+        for share in self.shares:
+            share.tell()
+        if not self._marking:
+            self._marking = True
+            self.turns.post(self._mark_here)
+
+    def _mark_here(self) -> None:
+        self._marking = False
+        for share in self.shares:
+            share.refresh()
+
     # -- people ------------------------------------------------------------------------------------------------------
 
     @property
     def me(self) -> Person:
         """You, as the others see you."""
         user = self.client.user or {}
-        me = read(self.client.client_id, {"user": user, FIELD: {"id": self._id}}, me=True)
+        ours = {"id": self._id, "moving": [*self._moving], "wants": sorted(self.wants)}
+        me = read(self.client.client_id, {"user": user, FIELD: ours}, me=True)
         assert me is not None
         return me
 
@@ -211,6 +303,7 @@ class Room:
 
     def saved(self, timeout: float | None = 10.0) -> None:
         """Wait until everything so far is stored on the server: see ``DocumentClient.saved``."""
+        self.sharing.flush()
         self.client.saved(timeout)
 
     def close_with(self, ending: Callable[[], object]) -> None:
@@ -222,6 +315,9 @@ class Room:
         endings, self._endings = self._endings, []
         for ending in endings:
             ending()
+        for share in self.shares:
+            share.stop()
+        self.sharing.close()
         self.client.close()
         self._refresh()
 
@@ -249,12 +345,18 @@ class Room:
     def _present(self) -> None:
         """Somebody came, left or does something else: in the network's thread, or for ourselves in any."""
         self._refresh()
+        marked = [(person.id, person.name, person.color, person.moving, person.wants) for person in self.people]
+        if marked != self._marked:  # and not only a cursor
+            self._marked = marked
+            self._mark()
         self.turns.post(self._on_people)
 
     def _stands(self, status: str) -> None:
         if status == "synced":
+            self.met = True
             self._paint()
         self._refresh()
+        self._mark()
         self.turns.post(lambda: self._on_status(str(status)))
 
     def _refresh(self) -> None:

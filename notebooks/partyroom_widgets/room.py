@@ -18,10 +18,10 @@ from __future__ import annotations
 import getpass
 import os
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import traitlets
 
@@ -37,6 +37,11 @@ from .share import Mode, Share, chosen_key, chosen_traits
 from .sharing import Sharing
 from .strip import Strip
 from .turns import Turns
+
+if TYPE_CHECKING:
+    from .chat import ChatView
+    from .poll import PollView
+    from .text import Language, TextView
 
 __all__ = ["Room", "Token", "join"]
 
@@ -252,6 +257,30 @@ class Room:
         self._marking = False
         for share in self.shares:
             share.refresh()
+
+    # -- widgets of our own; each is loaded when it is first used ----------------------------------------------------
+
+    def text(self, name: str = "body", *, language: Language = "", label: str = "", height: str = "") -> TextView:
+        """A text that all write at once, with everybody's cursor: ``room.text("plan", language="python")``."""
+        from .text import TextView
+
+        return TextView(self, name, language=language, label=label, height=height)
+
+    def chat(self) -> ChatView:
+        """A chat: with the server's own, which home pages show as well, where it has one."""
+        from .chat import ChatView
+
+        return ChatView(self)
+
+    def poll(self, question: str, options: Sequence[str] = ()) -> PollView:
+        """A question with live bars; whoever puts it gives the ``options``, and others may leave them out."""
+        from .poll import PollView
+
+        return PollView(self, question, options)
+
+    def presence(self) -> Strip:
+        """Who is here and how it stands, as the room shows itself."""
+        return self.strip
 
     # -- people ------------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ const results = await Promise.all([
   build({ ...shared, entryPoints: ["src/main.ts", "src/style.css"], format: "esm" }),
   build({ ...shared, entryPoints: ["src/theme.ts"], format: "iife" }),
 ]);
+// The editor of shared texts in notebooks: no part of the page, and not served with it.
+await build({ ...shared, entryPoints: ["src/widgets/editor.ts"], format: "esm", entryNames: "widgets/[name]" });
 
 const names = {};
 for (const { metafile } of results) {

@@ -164,10 +164,16 @@ class Live:
                 self._untold.append((number, Change(edits, remote)))
 
     def tell(self) -> None:
-        """Call the callbacks with what they have not heard yet; a callback that calls this hears the rest at once."""
-        while True:
+        """Call the callbacks with what they have not heard yet; a callback that calls this hears the rest at once.
+
+        What callbacks change themselves they hear in a call of its own: one that edits each time it hears of an edit
+        goes on for ever, but lets others have their turn.
+        """
+        with self._source.lock:
+            self.mirror()
+            count = len(self._untold)
+        for _ in range(count):
             with self._source.lock:
-                self.mirror()
                 if not self._untold:
                     return
                 number, change = self._untold.popleft()
@@ -177,6 +183,8 @@ class Live:
                     watcher.callback(change)
                 except Exception:
                     log.exception("a callback for a change failed")
+        if self._untold:
+            self._post()
 
     def _post(self, cause: object = None) -> None:
         """Have the callbacks called: more than once does no harm, and a source may drop it while it has no loop."""

@@ -120,7 +120,8 @@ class TestDocuments:
         wait_for(changed)
         bob.close()
         wait_for(gone)
-        assert statuses[-1] == "synced"
+        assert ada.status == "synced"
+        assert statuses[-1:] in ([], ["synced"])  # it may have been so before it was asked to tell
 
     def test_it_goes_on_while_the_program_computes(self, connect: Connect) -> None:
         """A long cell: the main thread does something else, and takes no part in any of this."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,10 @@ class Strip(anywidget.AnyWidget):
     link = traitlets.Unicode().tag(sync=True)
     """The room's address, without any secret: notebooks are saved with their widgets' state."""
 
+    def __init__(self, **traits: Any) -> None:
+        self._showing = threading.Lock()
+        super().__init__(**traits)
+
     def show(self, people: list[Person], status: str, notice: str) -> None:
         """Show who is here and how it stands; only what has changed is sent."""
         shown = [
@@ -42,6 +47,7 @@ class Strip(anywidget.AnyWidget):
             }
             for person in people
         ]
-        self.people = shown
-        self.status = status
-        self.notice = notice
+        with self._showing, self.hold_sync():  # in one message, whichever thread it is
+            self.people = shown
+            self.status = status
+            self.notice = notice

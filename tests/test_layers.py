@@ -75,7 +75,10 @@ BESIDE = {
         {"jupyter_core", "jupyter_server", "jupyterhub", "tornado", "traitlets"},
     ),
     "notebooks": ({"__init__", "client"}, {"IPython", "anywidget", "ipywidgets", "traitlets"}),
-    "tui": ({"__init__", "client"}, {"rich", "textual", "tree_sitter", "watchfiles"}),
+    "tui": (
+        {"__init__", "client"},
+        {"asyncssh", "platformdirs", "rich", "textual", "textual_serve", "tree_sitter", "watchfiles"},
+    ),
 }
 
 

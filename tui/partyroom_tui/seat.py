@@ -1,0 +1,84 @@
+"""Seat: one person's place in one room: its document, and the parties beside it that have a room of the same id."""
+
+from __future__ import annotations
+
+import asyncio
+from urllib.parse import quote
+
+from partyroom.client import Backoff, DocumentClient, PartySocket
+
+from .colours import user
+
+__all__ = ["Seat"]
+
+
+class Seat:
+    """Who sits where. ``host`` is as ``PartySocket`` takes it; ``color`` is chosen by the name unless given.
+
+    Nothing is connected before ``start``, nor after ``close``; both may be called twice.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        room: str,
+        *,
+        name: str,
+        party: str = "main",
+        color: str | None = None,
+        token: str | None = None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.host = host
+        self.room = room
+        self.party = party
+        self.user = user(name, color)
+        """What the others see: name and colours."""
+        self._token = token
+        self._backoff = backoff
+        self._started = False
+        self._sockets: dict[str, PartySocket] = {}
+        self.client = DocumentClient(
+            host, room=room, party=party, user=dict(self.user), token=token, backoff=backoff or Backoff()
+        )
+        """The document."""
+
+    @property
+    def name(self) -> str:
+        """The name that the others see."""
+        return self.user["name"]
+
+    @property
+    def page(self) -> str:
+        """The server's home page in this room, for a browser."""
+        root = self.client.socket.url.rpartition("/parties/")[0]
+        return f"http{root.removeprefix('ws')}/?room={quote(self.room, safe='')}"
+
+    @property
+    def address(self) -> str:
+        """The room itself, as ``partyroom join`` and ``partyroom.connect`` take it."""
+        return f"http{self.client.socket.url.removeprefix('ws')}"
+
+    def socket(self, party: str) -> PartySocket:
+        """The socket to the room of the same id in another party (``chat``), the same one at each call."""
+        if party not in self._sockets:
+            query = {"token": self._token} if self._token else None
+            self._sockets[party] = PartySocket(
+                self.host, room=self.room, party=party, query=query, backoff=self._backoff or Backoff()
+            )
+            if self._started:
+                self._sockets[party].start()
+        return self._sockets[party]
+
+    async def start(self) -> None:
+        """Begin to connect; it does not wait for a connection."""
+        self._started = True
+        await self.client.start()
+        for socket in self._sockets.values():
+            socket.start()
+
+    async def close(self) -> None:
+        """Say goodbye everywhere."""
+        if self._started:
+            self._started = False
+            await asyncio.gather(self.client.close(), *(socket.close() for socket in self._sockets.values()))

@@ -14,6 +14,7 @@ is a SQLite file in base64, by itself.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -21,10 +22,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PartyroomError, Refused
+from ..errors import Damaged, PartyroomError, Refused
 from ..http import Address
 from ..storage import decode, encode
 from ..stores.sql import SqlStore
+from ..stores.sqlite_room import check_image
 
 if TYPE_CHECKING:
     from ..lobby import Lobby
@@ -82,12 +84,15 @@ def parse(lines: Iterable[str]) -> Iterator[Kept]:
                 kept.alarm = float(value["alarm"])
             elif "sql" in value:
                 kept.sql = base64.b64decode(value["sql"], validate=True)
+                check_image(kept.sql)
             elif "base64" in value:
                 kept.rows[_text(value, "key")] = encode(base64.b64decode(value["base64"], validate=True))
             else:
                 kept.rows[_text(value, "key")] = encode(value["json"])
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
             raise TransferError(f"line {number} is no line of a dump: {error!r}") from None
+        except Damaged as error:
+            raise TransferError(f"line {number}: {error}") from None
     if kept is not None:
         yield kept
 
@@ -116,7 +121,11 @@ async def restore(lobby: Lobby, lines: Iterable[str], *, replace: bool) -> list[
     A room that keeps something already is refused (409) before any is written, unless they may be replaced. A replaced
     document is another history: its clients begin anew, or are sent away where they would merge the two.
     """
-    rooms = list(parse(lines))
+    rooms = await asyncio.to_thread(lambda: list(parse(lines)))
+    for kept in rooms:
+        party = lobby.party_classes.get(kept.address.party)
+        if party is not None and not party.durable:
+            raise TransferError(f"{kept.address}: its party keeps nothing (durable = False)")
     if any(kept.sql is not None for kept in rooms) and not isinstance(lobby.store, SqlStore):
         raise TransferError(f"the dump has SQL databases, and {type(lobby.store).__name__} keeps none")
     there = set(await lobby.store.rooms())

@@ -9,6 +9,7 @@
              seq                    the batch that wrote the row
              crc                    CRC-32 of room, seq, key and value
     alarms   room, at               at most one a room, indexed by time
+    doomed   party, room            rooms that were cleared, and whose SQL database has to go
 
 Disks and memories flip bits, and SQLite's pages carry no checksum of their own. Therefore ``crc`` is compared at every
 read; it covers the key, the room and ``seq`` as well, so that a row which has come to stand in the wrong place is
@@ -33,7 +34,8 @@ from .keys import span
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["APPLICATION", "SCHEMA_VERSION", "alarms", "checksum", "create", "get", "load", "rooms", "write"]
+__all__ = ["APPLICATION", "SCHEMA_VERSION", "alarms", "checksum", "complete", "create", "doom", "doomed", "get", "load",
+           "rooms", "spare", "write"]  # fmt: skip
 
 APPLICATION: Final = 0x50525459
 """``PRTY`` in the file's header (``PRAGMA application_id``): tells our files from other programs' databases."""
@@ -52,6 +54,8 @@ _TABLES: Final = (
     "CREATE INDEX alarms_by_time ON alarms (at)",
     f"PRAGMA application_id = {APPLICATION}",
 )
+_LATER: Final = ("CREATE TABLE IF NOT EXISTS doomed (party TEXT, room TEXT, PRIMARY KEY (party, room)) WITHOUT ROWID",)
+"""Tables that a file of the same schema may lack."""
 _HEAD: Final = struct.Struct(">qqI")
 
 
@@ -66,6 +70,12 @@ class _Room(NamedTuple):
 def create(connection: sqlite3.Connection) -> None:
     """Make the tables in an empty database."""
     for statement in _TABLES:
+        connection.execute(statement)
+
+
+def complete(connection: sqlite3.Connection) -> None:
+    """Make what has been added to the tables since."""
+    for statement in _LATER:
         connection.execute(statement)
 
 
@@ -92,6 +102,21 @@ def write(connection: sqlite3.Connection, address: Address, batch: Batch, fence:
         connection.execute("INSERT OR REPLACE INTO alarms (room, at) VALUES (?, ?)", (room, batch.alarm))
     if batch.clear and not batch.puts and not fence:
         _forget(connection, room)
+
+
+def doom(connection: sqlite3.Connection, address: Address) -> None:
+    """Note that the room's SQL database has to go once this is committed: a file does not go with a transaction."""
+    connection.execute("INSERT OR IGNORE INTO doomed VALUES (?, ?)", address)
+
+
+def doomed(connection: sqlite3.Connection) -> list[Address]:
+    """The rooms whose SQL database has to go."""
+    return [_address(party, room) for party, room in connection.execute("SELECT party, room FROM doomed")]
+
+
+def spare(connection: sqlite3.Connection, address: Address) -> None:
+    """The database has gone: one that the room makes from now on stays."""
+    connection.execute("DELETE FROM doomed WHERE party = ? AND room = ?", address)
 
 
 def get(connection: sqlite3.Connection, address: Address, keys: Collection[str]) -> dict[str, bytes]:

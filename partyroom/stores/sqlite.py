@@ -185,15 +185,15 @@ class SQLiteStore:
         except Exception as error:
             self._drop_writer()
             return [explained(error, "write to", self.path) for waiting in group]
-        return outcomes
+        return [outcome or self._bury(connection, waiting) for outcome, waiting in zip(outcomes, group, strict=True)]
 
     def _attempt(self, connection: sqlite3.Connection, waiting: _Waiting) -> Exception | None:
         """Write one batch of a group, or nothing of it."""
         connection.execute("SAVEPOINT batch")
         try:
             rows.write(connection, waiting.address, waiting.batch, waiting.fence)
-            if waiting.batch.clear:  # last: the rest can be undone
-                self._databases.remove(waiting.address)
+            if waiting.batch.clear and self._databases.exists(waiting.address):
+                rows.doom(connection, waiting.address)
         except Exception as error:
             if not connection.in_transaction:
                 raise  # SQLite has given up the whole transaction, as it does when the disk is full
@@ -201,6 +201,18 @@ class SQLiteStore:
             connection.execute("RELEASE batch")
             return explained(error, "write to", self.path)
         connection.execute("RELEASE batch")
+        return None
+
+    def _bury(self, connection: sqlite3.Connection, waiting: _Waiting) -> Exception | None:
+        """Delete the database of a room that has been cleared: after the commit, which could have failed."""
+        if not waiting.batch.clear:
+            return None
+        try:
+            if waiting.address in rows.doomed(connection):
+                self._databases.remove(waiting.address)
+                rows.spare(connection, waiting.address)
+        except Exception as error:
+            return explained(error, "write to", self.path)
         return None
 
     def _writing(self) -> sqlite3.Connection:
@@ -259,6 +271,9 @@ class SQLiteStore:
                 self._writer = connect(self.path, create=True)
                 prepare(self._writer)
                 self._identity = identity(self.path)
+                for address in rows.doomed(self._writer):  # the process ended between a commit and what it promised
+                    self._databases.remove(address)
+                    rows.spare(self._writer, address)
             self._in_flight = self._open_in_flight()
         except BaseException:
             self._drop_writer()

@@ -120,6 +120,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
         rows.create(connection)
+    rows.complete(connection)
     connection.execute(f"PRAGMA user_version = {rows.SCHEMA_VERSION}")  # BEGIN alone passes on a read-only file
     connection.execute("COMMIT")
 

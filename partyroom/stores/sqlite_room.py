@@ -21,7 +21,7 @@ from .sql import Parameters, Row
 from .sqlite_file import DAMAGE, explained
 from .sqlite_rules import Rules
 
-__all__ = ["RoomFile"]
+__all__ = ["RoomFile", "check_image"]
 
 T = TypeVar("T")
 
@@ -316,6 +316,11 @@ class RoomFile:
         (pages,) = self._connection.execute("PRAGMA page_count").fetchone()
         (page,) = self._connection.execute("PRAGMA page_size").fetchone()
         return bool((pages + 16) * page >= self.size)
+
+
+def check_image(image: bytes) -> None:
+    """Raise ``Damaged`` for what is no whole image of a room's database."""
+    _loaded(image).close()
 
 
 def _without_log(image: bytes) -> bytes:

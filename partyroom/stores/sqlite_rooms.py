@@ -249,10 +249,8 @@ class RoomDatabase:
         async with self._turn:
             if self._released:
                 raise StoreClosed(f"{self._address} has stopped: its database takes no more statements from here")
-            if self._register is not None:
-                if not self._databases.exists(self._address):
-                    await self._register()
-                self._register = None
+            if self._register is not None and not self._file.is_open and not self._databases.exists(self._address):
+                await self._register()
             return await self._databases.run(self._file, work)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -9,7 +10,6 @@ import pytest
 
 from partyroom import Lobby, MemoryStore, Party, Refused, SQLiteStore
 from partyroom.cli.transfer import TransferError, dump, restore
-from partyroom.errors import Damaged
 from partyroom.http import Address
 from partyroom.stores.base import Store
 
@@ -34,11 +34,35 @@ async def test_a_room_goes_through_a_dump_with_its_sql_database(tmp_path: Path) 
     assert [list(json.loads(line)) for line in lines.splitlines()] == [["party", "room", "sql"]]
 
 
-async def test_a_database_that_is_damaged_or_has_no_place_is_an_error() -> None:
-    line = json.dumps({"party": "party", "room": "one", "sql": "bm8gZGF0YWJhc2U="})
+class Passing(Party):
+    durable = False
+
+
+async def test_nothing_is_replaced_where_a_database_is_damaged_or_a_party_keeps_nothing(tmp_path: Path) -> None:
+    async with Lobby({"party": Party, "passing": Passing}, store=SQLiteStore(tmp_path / "a.db")) as lobby:
+        room = await lobby.room(HERE)
+        await room.storage.put("word", "kept")
+        await room.sql("CREATE TABLE t (n)")
+        await room.sql("INSERT INTO t VALUES (?)", b"x" * 9000)
+        lines = (await dump(lobby, HERE)).splitlines()
+        whole = bytearray(base64.b64decode(json.loads(lines[-1])["sql"]))
+        whole[4096:8192] = b"\xee" * 4096
+        for line in (
+            json.dumps({"party": "party", "room": "one", "sql": "bm8gZGF0YWJhc2U="}),
+            json.dumps({"party": "party", "room": "one", "sql": base64.b64encode(whole).decode()}),
+            json.dumps({"party": "passing", "room": "one", "key": "a", "json": 1}),
+        ):
+            with pytest.raises(TransferError):
+                await restore(lobby, [*lines[:-1], line], replace=True)
+        assert (await dump(lobby, HERE)).splitlines() == lines
+
+
+async def test_a_store_without_databases_takes_none() -> None:
     async with Lobby(Party) as lobby:
-        with pytest.raises(Damaged):
-            await restore(lobby, [line], replace=False)
+        room = await lobby.room(HERE)
+        await room.sql("CREATE TABLE t (n)")
+        image = json.loads((await dump(lobby, HERE)).splitlines()[-1])["sql"]
+    line = json.dumps({"party": "party", "room": "one", "sql": image})
 
     class Bare:
         """A store that keeps keys only."""

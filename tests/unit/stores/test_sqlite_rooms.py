@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from partyroom import SQLiteStore
 from partyroom.errors import Damaged, Fenced, StoreClosed, StoreError
 from partyroom.http import Address
-from partyroom.stores import sqlite_rooms
+from partyroom.stores import rows, sqlite_rooms
 from partyroom.stores.base import Batch
 from partyroom.stores.sql import Database, Row
 
@@ -184,6 +185,59 @@ async def test_a_delete_cuts_off_what_runs(path: Path) -> None:
         await asyncio.wait([running], timeout=0.05)
     with pytest.raises(StoreError):
         await running
+    await store.close()
+
+
+async def test_a_delete_that_was_broken_off_after_its_commit_is_finished_at_the_next_start(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(databases: sqlite_rooms.Databases, address: Address) -> None:
+        with sqlite3.connect(path) as other:
+            seen.append(other.execute("SELECT count(*) FROM items").fetchone()[0])
+        other.close()
+        raise StoreError("the process is gone")
+
+    seen: list[int] = []
+    store = SQLiteStore(path)
+    await store.apply(HERE, Batch(puts={"a": b"b"}))
+    await write(database(store), 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite_rooms.Databases, "remove", crash)
+        with pytest.raises(StoreError, match="gone"):
+            await store.apply(HERE, Batch(clear=True))
+    assert seen == [0]  # the keys had gone before, for good
+    await store.close()
+    store = SQLiteStore(path)
+    assert await store.rooms() == []
+    assert files(path) == []
+    await write(database(store), 2)
+    await store.close()
+    store = SQLiteStore(path)  # what was made since stays
+    assert await read(database(store)) == [2]
+    await store.close()
+
+
+async def test_a_delete_whose_commit_fails_leaves_the_database(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    store = SQLiteStore(path)
+    await write(database(store), 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "doom", fail)
+        with pytest.raises(StoreError):
+            await store.apply(HERE, Batch(clear=True))
+    assert await read(database(store)) == [1]
+    await store.close()
+
+
+async def test_what_a_room_makes_after_it_was_cleared_is_listed(path: Path) -> None:
+    store = SQLiteStore(path)
+    made = database(store)
+    await write(made, 1)
+    await store.apply(HERE, Batch(clear=True))
+    await write(made, 2)
+    assert await store.rooms() == [HERE]
     await store.close()
 
 

@@ -1,7 +1,8 @@
 """Admin: what ``partyroom rooms``, ``tail``, ``dump`` and ``restore`` ask of a server, as a party like any other.
 
 Its one room is ``/parties/.partyroom/admin``, and only who brings the secret of the data folder gets in
-(``Authorization: Bearer``). The verbs are its sub-paths; ``party`` and ``room`` are query parameters.
+(``Authorization: Bearer``, never in the address, which others write down). The verbs are its sub-paths; ``party`` and
+``room`` are query parameters.
 
 =========  ==================  ==================================================================================
 GET        ``rooms``           every room, live or stored
@@ -21,7 +22,6 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ..auth import bearer
 from ..connection import Connection
 from ..errors import LimitError, Refused, StoreError
 from ..http import Address, Request, Response
@@ -33,10 +33,12 @@ from .transfer import TransferError, dump, restore
 if TYPE_CHECKING:
     from ..lobby import Lobby
 
-__all__ = ["NAME", "PATH", "Admin", "admin"]
+__all__ = ["HIDDEN", "NAME", "PATH", "Admin", "admin"]
 
 NAME = ".partyroom"
 PATH = f"/parties/{NAME}/admin"
+HIDDEN = "Not found\n"
+"""What those hear who do not know the secret."""
 
 
 class Admin(Party):
@@ -49,11 +51,15 @@ class Admin(Party):
     @classmethod
     def on_before_connect(cls, request: Request) -> Response | None:
         """Let in who knows the secret of the data folder."""
-        if request.room == "admin" and hmac.compare_digest((bearer(request) or "").encode(), cls.secret.encode()):
-            return None
-        return Response("Not found\n", 404)
+        return None if request.room == "admin" and cls._knows_secret(request) else Response(HIDDEN, 404)
 
     on_before_request = on_before_connect
+
+    @classmethod
+    def _knows_secret(cls, request: Request) -> bool:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        said = token.strip().encode(errors="surrogatepass")  # header bytes that are no text come as surrogates
+        return scheme.lower() == "bearer" and bool(cls.secret) and hmac.compare_digest(said, cls.secret.encode())
 
     def on_start(self) -> None:
         """Listen to the log."""
@@ -73,6 +79,8 @@ class Admin(Party):
 
     async def on_request(self, request: Request) -> Response:
         """Do what a verb says."""
+        if not self._knows_secret(request):  # it came past the hook above: from a room, which others may steer
+            return Response(HIDDEN, 404)
         verbs: Mapping[tuple[str, str], Callable[[Request], Awaitable[Response]]] = {
             ("GET", "rooms"): self._rooms,
             ("GET", "room"): self._room,

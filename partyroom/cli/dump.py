@@ -44,12 +44,18 @@ async def dump(
         for name in only or ():
             if not any(name in (party, f"{party}/{room}") for party, room in wanted):
                 raise RemoteError(f"there is no room {name}", 404)
+        gone = 0
         with _writing(output) as file:
             file.write(HEADER)
             for party, room in _progress(wanted, "dump", quiet=output == STANDARD):
-                file.write(await does.ask("GET", "dump", party=party, room=room))
+                try:
+                    file.write(await does.ask("GET", "dump", party=party, room=room))
+                except RemoteError as error:
+                    if error.status != 404:
+                        raise
+                    gone += 1  # it has been deleted meanwhile
     if output != STANDARD:
-        typer.echo(f"partyroom: {len(wanted)} rooms are in {output}")
+        typer.echo(f"partyroom: {len(wanted) - gone} rooms are in {output}")
 
 
 @verb

@@ -10,10 +10,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -22,12 +24,15 @@ from ..http import Headers, Query, Request, Response
 from ..lobby import Lobby
 from ..party import Party
 from ..stores.sqlite import SQLiteStore
-from .admin import NAME, PATH, admin
+from .admin import HIDDEN, NAME, PATH, admin
 from .assemble import DATABASE
+from .pages import LOOPBACK
 
-__all__ = ["Operator", "RemoteError", "announced", "operator", "secret_of", "server_of"]
+__all__ = ["Operator", "RemoteError", "announced", "operator", "secret_for", "secret_of", "server_of"]
 
 SECRET, SERVER = "admin.secret", "server.json"
+ANSWERS = frozenset({"application/json", "application/x-ndjson", "text/plain"})
+"""The types of what the admin party says; a page of somebody else's is none of them."""
 
 
 class RemoteError(PartyroomError):
@@ -49,14 +54,41 @@ class Operator(Protocol):
 def secret_of(data: Path, *, make: bool = False) -> str:
     """The secret of a data folder. Raises ``RemoteError`` without one, unless it is to be made."""
     path = data / SECRET
-    with suppress(FileNotFoundError):
-        return path.read_text().strip()
+    try:
+        if secret := path.read_text().strip():
+            return secret
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        if not make:
+            raise RemoteError(f"{path} cannot be read: {error.strerror}") from None
+        raise
     if not make:
-        raise RemoteError(f"{path} does not exist: name the folder of a server with --data")
+        raise RemoteError(f"{path} does not exist, or is empty: name the folder of a server with --data")
     data.mkdir(parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
+    # Whole or not there: an empty secret would be one that everybody knows.
+    descriptor, new = tempfile.mkstemp(prefix=f"{SECRET}.", dir=data)  # readable by its owner only
+    try:
+        with open(descriptor, "w") as file:
+            file.write(secrets.token_urlsafe(32) + "\n")
+        os.replace(new, path)
+    finally:
+        Path(new).unlink(missing_ok=True)
     return path.read_text().strip()
+
+
+def secret_for(url: str, data: Path, said: str | None) -> str:
+    """The secret to show to the server at ``url``: ``said``, else the data folder's, but that to this machine only.
+
+    Raises ``RemoteError``.
+    """
+    if said:
+        return said
+    if urlsplit(url).hostname not in LOOPBACK and url != server_of(data):
+        raise RemoteError(
+            f"the secret in {data} is not for {url}: give that server's with --secret or PARTYROOM_SECRET"
+        )
+    return secret_of(data)
 
 
 @contextmanager
@@ -74,7 +106,8 @@ def server_of(data: Path) -> str | None:
     """The URL of the server that holds a data folder, as far as it is alive."""
     try:
         said = json.loads((data / SERVER).read_text())
-        os.kill(said["pid"], 0)
+        with suppress(PermissionError):  # it is there, and another user's
+            os.kill(said["pid"], 0)
         return str(said["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -91,7 +124,7 @@ async def operator(
     url = url or server_of(data)
     if url is not None:
         async with aiohttp.ClientSession() as session:
-            yield _Remote(session, url.rstrip("/"), secret or secret_of(data))
+            yield _Remote(session, url.rstrip("/"), secret_for(url, data, secret))
         return
     if not make and not (data / DATABASE).is_file():
         raise RemoteError(f"there is no store in {data}: name its folder with --data, or a server with --url")
@@ -118,9 +151,17 @@ class _Remote:
             async with self._session.request(
                 method, url, params=parameters, data=body, headers=self._headers
             ) as answer:
-                return _good(Response(await answer.read(), answer.status))
+                response = Response(await answer.read(), answer.status)
+                is_ours = answer.content_type in ANSWERS
+        except TimeoutError:
+            raise RemoteError(f"the server at {self._url} takes too long to answer") from None
         except aiohttp.ClientError as error:
             raise RemoteError(f"the server at {self._url} does not answer: {error}") from None
+        if not is_ours:
+            raise RemoteError(f"{self._url} is no partyroom: it answered {response.status}, {answer.content_type}")
+        if (response.status, response.body) == (404, HIDDEN.encode()):
+            raise RemoteError(f"the server at {self._url} does not know this secret (--secret, --data)")
+        return _good(response)
 
 
 class _Here:

@@ -19,7 +19,7 @@ from rich.table import Table
 from ..http import Address
 from .admin import PATH
 from .log import LogLevel
-from .remote import RemoteError, operator, secret_of, server_of
+from .remote import RemoteError, operator, secret_for, server_of
 
 __all__ = ["Data", "Json", "Secret", "Url", "address_of", "cron", "fail", "rooms", "tail", "verb"]
 
@@ -61,10 +61,10 @@ def verb(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 
 def address_of(room: str) -> Address:
-    """``chat/lobby`` as an address; a room's id may hold slashes."""
+    """``chat/lobby`` as an address; a room's id may hold slashes. Ends the command for what is none."""
     party, slash, name = room.partition("/")
     if not (party and slash and name):
-        raise RemoteError(f"{room!r} names no room: write PARTY/ROOM, as chat/lobby")
+        fail(f"{room!r} names no room: write PARTY/ROOM, as chat/lobby", 2)
     return Address(party, name)
 
 
@@ -153,6 +153,8 @@ async def cron(
     secret: Secret = None,
 ) -> None:
     """Run a schedule's on_cron now, to try it out."""
+    if url is None and server_of(data) is None:
+        raise RemoteError(f"no server is running on {data}, and only one knows its schedules: start it, or use --url")
     async with operator(data, url, secret) as does:
         await does.ask("POST", "cron", name=name)
 
@@ -185,7 +187,7 @@ async def _lines(data: Path, url: str | None, secret: str | None, level: str) ->
     url = url or server_of(data)
     if url is None:
         raise RemoteError(f"no server is running on {data}: start one, or name one with --url")
-    headers = {"authorization": f"Bearer {secret or secret_of(data)}"}
+    headers = {"authorization": f"Bearer {secret_for(url, data, secret)}"}
     try:
         async with (
             aiohttp.ClientSession() as session,
@@ -193,7 +195,10 @@ async def _lines(data: Path, url: str | None, secret: str | None, level: str) ->
         ):
             async for message in socket:
                 yield message.data
-    except aiohttp.ClientError as error:
+    except aiohttp.WSServerHandshakeError as error:
+        what = "does not know this secret (--secret, --data)" if error.status == 404 else f"answered {error.status}"
+        raise RemoteError(f"the server at {url} {what}") from None
+    except (aiohttp.ClientError, TimeoutError) as error:
         raise RemoteError(f"the server at {url} does not answer: {error}") from None
 
 

@@ -25,7 +25,7 @@ def init(
 ) -> None:
     """Make a folder with a party, its settings, a page and a test."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        fail(f"{folder} is there already and not empty: name a new folder")
+        fail(f"{folder} is there already and not empty: name a new folder", 4)
     try:
         _copy(files("partyroom.cli") / "templates" / template, folder)
     except OSError as error:

@@ -42,7 +42,7 @@ def token(
         str, typer.Option("--secret", help="The variable, in the environment or .env, that holds the secret.")
     ] = "SECRET",
 ) -> None:
-    """Print a token for parties that check theirs with ``partyroom.auth.jwt`` (claims: sub, rooms, write)."""
+    """Print a token for parties that check theirs with partyroom.auth.jwt (claims: sub, rooms, write)."""
     secret = os.environ.get(secret_name) or dotenv_values(Path(".env")).get(secret_name)
     if not secret:
         fail(f"there is no {secret_name} in the environment or in .env (--secret names another variable)")

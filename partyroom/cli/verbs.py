@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from .dump import dump, restore
+from .join import join
 from .rooms import cron, rooms, tail
 from .serve import serve
 from .start import init
@@ -12,14 +15,35 @@ from .tokens import env, token
 
 __all__ = ["app"]
 
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(version("partyroom"))
+        raise typer.Exit
+
+
 app = typer.Typer(
     help="Programmable multiplayer rooms for Python, with Yjs documents built in.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+
+@app.callback()
+def settle(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_version)
+    ] = False,
+) -> None:
+    """What stands before the commands."""
+
+
 app.command()(serve)
 app.command()(init)
+app.command()(join)
 app.add_typer(rooms, name="rooms")
 app.command()(tail)
 app.command()(cron)
@@ -32,6 +56,4 @@ app.add_typer(env, name="env")
 @app.command()
 def version() -> None:
     """Print the version."""
-    from importlib.metadata import version
-
-    typer.echo(version("partyroom"))
+    _version(True)

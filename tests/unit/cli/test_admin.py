@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from partyroom import Connection, DocumentParty, Lobby, Party, Request, Response
 from partyroom.cli.admin import NAME, PATH, admin
@@ -57,7 +58,11 @@ async def keep(lobby: Lobby, room: str, word: str) -> None:
         await client.send(word)
 
 
-@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Bearer "}])
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"authorization": "Bearer wrong"}, {"authorization": "Bearer "}, {"authorization": f"Basic {SECRET}"},
+     {"authorization": "Bearer \udcff\udcfe"}],
+)  # fmt: skip
 async def test_who_does_not_know_the_secret_finds_nothing(lobby: Lobby, headers: dict[str, str]) -> None:
     for verb in ("rooms", "metrics", "room?party=notes&room=a"):
         assert (await fetch(lobby, f"{PATH}/{verb}", headers=headers)).status == 404
@@ -65,6 +70,21 @@ async def test_who_does_not_know_the_secret_finds_nothing(lobby: Lobby, headers:
     assert not isinstance(refused, Admission)
     assert refused.status == 404
     assert (await fetch(lobby, f"/parties/{NAME}/another/rooms", headers=KEY)).status == 404
+
+
+async def test_the_secret_is_not_taken_from_an_address(lobby: Lobby) -> None:
+    assert (await fetch(lobby, f"{PATH}/rooms?token={quote(SECRET)}")).status == 404
+
+
+async def test_no_secret_is_nobodys(lobby: Lobby) -> None:
+    lobby.party_classes[NAME] = admin(lobby, "")
+    for headers in ({}, {"authorization": "Bearer "}):
+        assert (await fetch(lobby, f"{PATH}/rooms", headers=headers)).status == 404
+
+
+async def test_a_room_that_others_steer_is_no_way_in(lobby: Lobby) -> None:
+    assert (await lobby.parties[NAME]["admin"].fetch("rooms")).status == 404
+    assert (await lobby.parties[NAME]["admin"].fetch("rooms", headers=KEY)).status == 200
 
 
 async def test_rooms_are_listed_live_and_stored(lobby: Lobby) -> None:
@@ -144,9 +164,14 @@ async def test_a_replaced_document_has_another_history() -> None:
 async def test_metrics_count_rooms_and_connections(lobby: Lobby) -> None:
     async with visit(lobby, "/parties/notes/a"), visit(lobby, "/parties/notes/b"):
         text = (await ask(lobby, "metrics")).text()
-    assert 'partyroom_connections{party="notes"} 2.0' in text
-    assert 'partyroom_rooms{party="notes",phase="live"} 2.0' in text
-    assert "process_cpu_seconds_total" in text
+    metrics = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    assert metrics["partyroom_connections", ("party", "notes")] == 2
+    assert metrics["partyroom_rooms", ("party", "notes"), ("phase", "live")] == 2
+    assert metrics["process_cpu_seconds_total",] > 0
 
 
 async def test_who_follows_the_log_hears_from_its_level_up_and_no_traceback(lobby: Lobby) -> None:

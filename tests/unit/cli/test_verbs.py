@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socketserver
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import chdir, suppress
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -17,6 +19,7 @@ import pytest
 from typer.testing import CliRunner
 
 from partyroom.cli import app
+from partyroom.cli.remote import RemoteError, secret_of
 from partyroom.cli.start import TEMPLATES
 from tests.interop.server import Server
 
@@ -149,7 +152,7 @@ def test_a_template_runs_and_its_own_tests_pass(template: str, tmp_path: Path) -
             assert b"<html" in page.read()
     finally:
         server.stop()
-    assert "not empty" in run("init", "mine", cwd=tmp_path, code=1)
+    assert "not empty" in run("init", "mine", cwd=tmp_path, code=4)
 
 
 def test_a_token_opens_its_rooms_until_it_expires(tmp_path: Path) -> None:
@@ -192,3 +195,58 @@ def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
 
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert run_in_a_process("version", cwd=tmp_path, code=0).strip() == "0.1.0"
+    assert run("--version", cwd=tmp_path).strip() == "0.1.0"
+
+
+def test_what_names_no_room_is_a_wrong_command_line(tmp_path: Path) -> None:
+    for verb in ("inspect", "delete"):
+        assert "PARTY/ROOM" in run("rooms", verb, "lobby", cwd=tmp_path, code=2)
+
+
+def test_a_wrong_secret_is_told_from_a_room_that_is_not_there(served: Server, tmp_path: Path) -> None:
+    data = ("--data", served.data, "--secret", "wrong")
+    for verb in (["rooms", "list"], ["dump"], ["cron", "nightly"], ["tail"]):
+        assert "does not know this secret" in run(*verb, *data, cwd=tmp_path, code=1)
+    secret = (served.data / "admin.secret").read_text().strip()
+    assert secret not in served.log()
+    away = ("--url", f"http://{served.host}", "--data", "nowhere")
+    assert "There are no rooms" in run("rooms", "list", *away, "--secret", secret, cwd=tmp_path)
+
+
+def test_a_folders_secret_is_not_shown_to_other_hosts(tmp_path: Path) -> None:
+    (tmp_path / ".partyroom").mkdir()
+    (tmp_path / ".partyroom" / "admin.secret").write_text("secret\n")
+    for verb in (["rooms", "list"], ["tail"]):
+        assert "--secret" in run(*verb, "--url", "http://rooms.example.com", cwd=tmp_path, code=1)
+
+
+def test_what_is_no_partyroom_is_named_so(tmp_path: Path) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
+        Thread(target=other.handle_request, daemon=True).start()
+        url = f"http://127.0.0.1:{other.server_address[1]}"
+        assert "is no partyroom" in run("rooms", "list", "--url", url, "--secret", "x", cwd=tmp_path, code=1)
+
+
+def test_a_secret_is_made_whole_and_an_empty_one_replaced(tmp_path: Path) -> None:
+    with pytest.raises(RemoteError, match="--data"):
+        secret_of(tmp_path)
+    (tmp_path / "admin.secret").touch()
+    with pytest.raises(RemoteError, match="empty"):
+        secret_of(tmp_path)
+    secret = secret_of(tmp_path, make=True)
+    assert len(secret) > 40
+    assert secret_of(tmp_path) == secret_of(tmp_path, make=True) == secret
+    assert (tmp_path / "admin.secret").stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["admin.secret"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_choices(shell: str, tmp_path: Path) -> None:
+    def completed(line: str) -> str:
+        asked = {"_TYPER_COMPLETE_ARGS": line, "COMP_WORDS": line, "COMP_CWORD": str(line.count(" ")),
+                 "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_PARTYROOM_COMPLETE": f"complete_{shell}"}  # fmt: skip
+        with chdir(tmp_path):
+            return CliRunner().invoke(app, [], env=asked, prog_name="partyroom").output
+
+    assert "rooms" in completed("partyroom ro")
+    assert "game" in completed("partyroom init --template ")

@@ -8,16 +8,17 @@ on the screen. This one keeps its keys, its mouse, its actions and its themes, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, Final, TypedDict, Unpack
 
 from textual._text_area_theme import TextAreaTheme
 from textual._tree_sitter import TREE_SITTER, get_language
 from textual.color import Color
 from textual.content import Content
 from textual.document._document import Location, Selection
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.reactive import Reactive, reactive
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.widgets.text_area import LanguageDoesNotExist
 
@@ -34,6 +35,11 @@ from .view import View
 from .wrapping import Wrapping
 
 __all__ = ["Editor", "TextAreaOptions"]
+
+COLOUR_AFTER: Final = 0.15
+"""Seconds from a key to the colours of what it has changed, where finding them takes long."""
+WIDENS: Final = 32
+"""Cells by which what can be scrolled to grows with a line that becomes the widest, so that not each key moves it."""
 
 
 class TextAreaOptions(TypedDict, total=False):
@@ -61,6 +67,7 @@ class Editor(TextArea):
     """An editor of a text that is elsewhere: ``take_in`` follows what becomes of that."""
 
     selection: Reactive[Selection] = reactive(Selection(), init=False, always_update=True, repaint=False)
+    virtual_size: Reactive[Size] = reactive(Size(0, 0), repaint=False)  # lays out the screen only where it must
 
     document: LinesDocument
     wrapped_document: Wrapping
@@ -69,6 +76,8 @@ class Editor(TextArea):
         self.syntax: Syntax | None = None
         """The highlights, where there is a language."""
         self._painter = Painter(self)
+        self._colouring: Timer | None = None
+        self._styled: TextAreaTheme | None = None
         super().__init__("", **options)
 
     # -- the text ----------------------------------------------------------------------------------------------------
@@ -108,13 +117,23 @@ class Editor(TextArea):
             splice = self.document.splice(edit.index, edit.index + len(edit.deleted), edit.inserted)
             view.follow(edit, splice, moves=self.wrapped_document.splice(splice))
             if self.syntax is not None:
-                view.rows.update(self.syntax.splice(splice))
+                self.syntax.splice(splice)
         if gutter != self.gutter_width:
             self.wrapped_document.wrap(self.wrap_width, self.indent_width)
             view.top_row = 0
         self._refresh_size()
+        if self.syntax is not None:
+            if self.syntax.is_quick:
+                view.rows.update(self.syntax.catch_up())
+            elif self._colouring is None:
+                self._colouring = self.set_timer(COLOUR_AFTER, self._colour)
         self._settle(view)
         self.post_message(self.Changed(self))
+
+    def _colour(self) -> None:
+        self._colouring = None
+        if self.syntax is not None:
+            self.refresh_rows(*(range(row, row + 1) for row in self.syntax.catch_up()))
 
     def _settle(self, view: View) -> None:
         """Put selection and scroll position where they belong after a change, and paint what it has touched."""
@@ -173,22 +192,35 @@ class Editor(TextArea):
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Textual asks for some rows."""
+        if self._styled is not self._theme:
+            self._styled = self._theme
+            self._theme.apply_css(self)
+        return super(TextArea, self).render_lines(crop)
+
     def render_line(self, y: int) -> Strip:
         """Textual asks for a row."""
         return super().render_line(y) if self.placeholder and not len(self.document) else self._painter.strip(y)
 
     def notify_style_update(self) -> None:
         """Textual has other styles."""
+        self._styled = None
         self._painter.clear()
         super().notify_style_update()
 
     def _refresh_size(self) -> None:
         """Tell Textual how large the text is, if that has changed."""
         width = 0 if self.soft_wrap else self.wrapped_document.widest + self.gutter_width + 1
+        width = 0 if width <= self.container_size.width else -(-width // WIDENS) * WIDENS
         size = Size(width, self.wrapped_document.height)
-        if size != self.virtual_size:
-            self.virtual_size = size
-            self._refresh_scrollbars()
+        if size == self.virtual_size:
+            return
+        self.virtual_size = size
+        self._refresh_scrollbars()
+        self._scroll_update(size)
+        if self.styles.auto_dimensions:
+            self.refresh(layout=True)
 
     def refresh_rows(self, *rows: range) -> None:
         """Paint these lines anew, as far as they are seen."""

@@ -1,7 +1,8 @@
 """Syntax: the colours of code, for the lines that are on the screen.
 
-Textual's text area asks the whole syntax tree for all highlights after every key. Here the tree is kept up with each
-edit, and asked for some lines when they are drawn; tree-sitter says which others an edit has changed.
+Textual's text area asks the whole syntax tree for all highlights after every key. Here the tree is asked for some lines
+when they are drawn, and tree-sitter says which others an edit has changed. Where parsing takes long, as in a file of
+50,000 lines, it is done when the key has been painted, in the colours that it met.
 
 The tree is of what is *shown*: each line followed by ``\\n``, whatever its line end is, so that rows are the same.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from .document import LinesDocument, Splice
@@ -23,6 +25,8 @@ __all__ = ["Highlight", "Syntax"]
 Highlight = tuple[int, int | None, str]
 """A start and an end in bytes of the line, ``None`` for all of the rest, and the name that a theme has a style for."""
 
+QUICK: Final = 0.002
+"""Seconds."""
 AHEAD: Final = 32
 """Lines that are asked for together."""
 LONGEST: Final = 5_000_000
@@ -40,11 +44,15 @@ class Syntax:
         self._parser = Parser(language)
         self._bytes = Sums(_size(line) for line in document.lines)
         self._rows: dict[int, tuple[Highlight, ...]] = {}
+        self.behind = False
+        """Whether there is something to catch up with."""
+        self.is_quick = True
+        """Whether catching up took so little, the last time, that it need not wait until something has been painted."""
         whole = "\n".join([*document.lines, ""]).encode()
         self._tree: Any = self._parser.parse(whole)
 
-    def splice(self, change: Splice) -> set[int]:
-        """Follow a change of the document; returns the lines beside it of which the highlights may have changed."""
+    def splice(self, change: Splice) -> None:
+        """Move the highlights with a change of the document. What they are in it, ``catch_up`` finds out."""
         first, lines = change.row, self._document.lines[change.row : change.row + change.new]
         begin = self._bytes.before(first)
         start, old, new = _difference(change.gone, lines)
@@ -57,20 +65,24 @@ class Syntax:
             old_end_point=(first + old[0], old[2]),
             new_end_point=(first + new[0], new[2]),
         )
+        self.behind = True
+        if change.shift:
+            self._rows.clear()
+        for row in range(first, first + change.new):
+            self._rows.pop(row, None)
+
+    def catch_up(self) -> set[int]:
+        """Parse what has changed; returns the lines that look different by that, of those that were drawn."""
+        if not self.behind:
+            return set()
+        began = perf_counter()
         tree = self._parser.parse(self._read, self._tree)
         changed = self._tree.changed_ranges(tree)
-        self._tree = tree
-        seen: set[int] = set()
-        if change.shift:
-            self._rows.clear()  # and all that is below is drawn anyway
-            seen.update(
-                row for part in changed for row in range(part.start_point[0], min(first, part.end_point[0] + 1))
-            )
-        else:
-            for row in range(first, first + change.new):
-                self._rows.pop(row, None)
-        for part in changed:
-            seen.update(self._forget(part.start_point[0], part.end_point[0]))
+        self._tree, self.behind = tree, False
+        self.is_quick = perf_counter() - began < QUICK
+        seen = {row for part in changed for row in self._rows if part.start_point[0] <= row <= part.end_point[0]}
+        for row in seen:
+            del self._rows[row]
         return seen
 
     def row(self, row: int) -> tuple[Highlight, ...]:
@@ -78,13 +90,6 @@ class Syntax:
         if row not in self._rows:
             self._ask(row, min(row + AHEAD, self._document.line_count))
         return self._rows[row]
-
-    def _forget(self, first: int, last: int) -> list[int]:
-        """Ask again for lines when they are drawn; returns those of them that have been."""
-        known = [row for row in self._rows if first <= row <= last]
-        for row in known:
-            del self._rows[row]
-        return known
 
     def _ask(self, first: int, last: int) -> None:
         """Ask the tree for the lines from ``first`` to before ``last``, or to the first that is known."""

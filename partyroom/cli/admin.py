@@ -10,6 +10,8 @@ GET        ``room``            one of them: who is in it, what it keeps
 DELETE     ``room``            stop it and delete what it keeps; clients are closed with 4410
 GET        ``dump``            what a room keeps, a JSON line each key
 POST       ``restore``         the same lines; ``replace=1`` for rooms that keep something already
+POST       ``upload``          a part of such lines that are too many for one request: ``restore`` with the same ``id``
+                               follows, and brings the last
 POST       ``cron``            run the cron ``name`` now
 GET        ``metrics``         for Prometheus (text format 0.0.4)
 WebSocket                      the log as it is written, a JSON text a line, from ``level`` up
@@ -64,6 +66,7 @@ class Admin(Party):
     def on_start(self) -> None:
         """Listen to the log."""
         self._tail = Tail(self.room)
+        self._uploads: dict[str, bytearray] = {}
 
     def on_stop(self) -> None:
         """Listen no more."""
@@ -87,6 +90,7 @@ class Admin(Party):
             ("DELETE", "room"): self._delete,
             ("GET", "dump"): self._dump,
             ("POST", "restore"): self._restore,
+            ("POST", "upload"): self._upload,
             ("POST", "cron"): self._cron,
             ("GET", "metrics"): self._metrics,
         }
@@ -157,8 +161,13 @@ class Admin(Party):
 
     async def _restore(self, request: Request) -> Response:
         replace = request.query.get("replace") == "1"
-        restored = await restore(self.lobby, request.text().split("\n"), replace=replace)
+        body = self._uploads.pop(request.query.get("id", ""), b"") + request.body
+        restored = await restore(self.lobby, body.decode().split("\n"), replace=replace)
         return Response.json({"restored": restored})
+
+    async def _upload(self, request: Request) -> Response:
+        self._uploads.setdefault(request.query.get("id", ""), bytearray()).extend(request.body)
+        return Response.json({"held": len(self._uploads)})
 
     async def _cron(self, request: Request) -> Response:
         name = request.query.get("name", "")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TextIO, TypeVar
+from uuid import uuid4
 
 import typer
 from rich.console import Console
@@ -21,6 +22,8 @@ from .transfer import HEADER, TransferError, parse
 __all__ = ["dump", "restore"]
 
 STANDARD = Path("-")
+PART = 1024 * 1024
+"""Bytes of one request of a restore: a server may take no large ones (``Limits.body``), and a room may be larger."""
 
 T = TypeVar("T")
 
@@ -78,8 +81,11 @@ async def restore(
         if taken and not replace:
             raise RemoteError(f"{', '.join(taken[:5])}: there already; --replace puts the dump in its place", 409)
         for kept in _progress(rooms, "restore"):
-            body = "".join(kept.lines()).encode()
-            await does.ask("POST", "restore", body, replace="1" if replace else "0")
+            body, id = "".join(kept.lines()).encode(), uuid4().hex
+            while len(body) > PART:
+                await does.ask("POST", "upload", body[:PART], id=id)
+                body = body[PART:]
+            await does.ask("POST", "restore", body, id=id, replace="1" if replace else "0")
     typer.echo(f"partyroom: {len(rooms)} rooms are restored")
 
 

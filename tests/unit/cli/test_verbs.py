@@ -119,6 +119,16 @@ def test_without_a_server_the_verbs_work_on_the_folder_itself(served: Server, tm
     assert "no server" in run("tail", *data, cwd=tmp_path, code=1)
 
 
+def test_a_room_that_is_larger_than_a_request_is_restored(served: Server, tmp_path: Path) -> None:
+    values = [{"party": "counter", "room": "large", "key": f"{n:04}", "json": "x" * 100_000} for n in range(360)]
+    count = {"party": "counter", "room": "large", "key": "count", "json": 7}
+    (tmp_path / "large.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [*values, count]))
+    run("restore", "large.jsonl", "--data", served.data, cwd=tmp_path)
+    assert ask(served, "large") == [8, "hello"]
+    told = json.loads(run("rooms", "inspect", "counter/large", "--data", served.data, "--json", cwd=tmp_path))
+    assert told["stored_keys"] == 361
+
+
 def test_the_log_of_a_running_server_is_followed(served: Server, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "partyroom", "tail", "counter/b", "--level", "debug", "--json"]
     with subprocess.Popen([*command, "--data", str(served.data)], stdout=subprocess.PIPE, text=True) as following:

@@ -14,11 +14,12 @@ from pathlib import Path
 
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode
 
 from partyroom import Lobby, PartyroomError
 from partyroom.gateways.tornado import handlers
 
+from .files import files_of
 from .handler import PartyHandler
 from .kernels import HUB_TOKEN, Pass, announce, local_url, shown
 from .page import StatusData, StatusPage
@@ -47,6 +48,9 @@ class PartyroomExtension(ExtensionApp):
     limits = Dict(help="Bounds, as in partyroom.toml: {'message': '2 MiB', 'connections': 500}.").tag(config=True)
     crons = Dict(help="Schedules for on_cron, in UTC: {'nightly': '0 3 * * *'}.").tag(config=True)
     vars = Dict(help="What parties see as room.env.").tag(config=True)
+    files = Bool(True, help="Whether text files of the root folder are documents, at /parties/file/PATH.").tag(
+        config=True
+    )
     remote_url = Unicode(
         help="A `partyroom serve` elsewhere, which kernels are pointed to; this server then has no rooms of its own."
     ).tag(config=True)
@@ -96,6 +100,7 @@ class PartyroomExtension(ExtensionApp):
             crons=self.crons,
             env=self.vars,
             noted=self._note_activity,
+            files=files_of(self._server.contents_manager) if self.files else None,
         )
 
     def _note_activity(self) -> None:

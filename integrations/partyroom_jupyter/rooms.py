@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 
-from partyroom import Lobby, SQLiteStore
+from partyroom import Lobby, Party, SQLiteStore
 from partyroom.cli.config import limits
 from partyroom.cli.readymade import PARTIES
 from partyroom.cli.target import is_file, load
@@ -55,8 +55,11 @@ def assemble(
     crons: Mapping[str, str],
     env: Mapping[str, Any],
     noted: Callable[[], None],
+    files: type[Party] | None = None,
 ) -> Lobby:
     """The lobby of a server; ``noted`` is called when a person has done something in one of its rooms.
+
+    ``files`` is served as ``file``, unless the target has a party of that name.
 
     Raises ``PartyroomError`` and ``ValueError`` for settings that are wrong.
     """
@@ -67,6 +70,8 @@ def assemble(
         "env": env,
     }
     lobby = load(_beside(root, target), **options) if target else Lobby(PARTIES, **options)
+    if files is not None:
+        lobby.party_classes.setdefault("file", files)
     for name, party in lobby.party_classes.items():
         lobby.party_classes[name] = guarded(party, noted)
     lobby.origins = ("*",)  # Jupyter's rules have been applied before the lobby is asked

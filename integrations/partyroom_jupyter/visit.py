@@ -6,12 +6,17 @@ authorizer has not granted. Requests of other kinds are made by server code, whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from partyroom import Request
 
 __all__ = ["Visit", "may_write"]
+
+
+async def _nothing(action: str, resource: str) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +27,8 @@ class Visit(Request):
     """Whether the visitor may change what is in the rooms, rather than only read it."""
     by_kernel: bool = False
     """Whether a kernel of this server came, and not a person."""
+    allows: Callable[[str, str], Awaitable[bool]] = field(default=_nothing, repr=False, compare=False)
+    """Whether the authorizer grants the visitor an action on a resource: ``await visit.allows("read", "contents")``."""
 
     @classmethod
     def of(cls, request: Request, **more: Any) -> Self:

@@ -54,6 +54,6 @@ def test_a_wheel_has_the_page_and_what_it_loads() -> None:
 
 def test_this_environment_has_it_enabled() -> None:
     installed = [str(file) for file in files("partyroom") or ()]
-    if not any(name.endswith(PLACE) for name in installed):
+    if not any(name.endswith(PLACE) for name in installed) and os.environ.get("CI") != "true":
         pytest.skip("partyroom was installed here before the extension was: `pip install --editable .` again")
     assert (Path(sys.prefix) / PLACE).is_file()

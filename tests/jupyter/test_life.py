@@ -43,7 +43,9 @@ async def test_documents_are_kept_in_the_root_and_clients_are_told_when_the_serv
 async def test_a_client_that_hangs_does_not_hold_the_server_up(
     start_server: StartServer, room: str, session: aiohttp.ClientSession
 ) -> None:
-    server = start_server("c.PartyroomExtension.limits = {'close': 1}")
+    server = start_server("c.PartyroomExtension.limits = {'close': 1}\nc.PartyroomExtension.files = False")
+    async with session.get(server.url("parties/file/log"), headers=HEADERS) as answer:
+        assert await answer.text() == "Not found: there is no such party here\n"
     async with session.ws_connect(
         server.url(f"parties/relay/{room}", "ws"), headers=HEADERS, autoclose=False
     ) as socket:

@@ -84,6 +84,9 @@ class Served:
 
 Serve = Callable[..., Awaitable[Served]]
 
+ROOMS_ONLY = {"test_a_socket_outside_rooms_is_alone_and_ends_with_its_hook_or_its_client": "only rooms are ours there"}
+"""What cannot be where all paths but those of rooms are the application's own."""
+
 
 async def within(awaitable: Awaitable[Any], seconds: float = PATIENCE) -> Any:
     """The result, or ``TimeoutError``."""
@@ -640,6 +643,42 @@ class GatewaySuite:
         assert await within((await served.client(ROOM + "?_pk=a%20%26%2B+b")).recv()) == "a &+ b"
         assert len(await within((await served.client(ROOM + "?_pk=")).recv())) == 36
 
+    # -- WebSockets outside rooms ------------------------------------------------------------------------------------
+
+    async def test_a_socket_outside_rooms_is_alone_and_ends_with_its_hook_or_its_client(self, serve: Serve) -> None:
+        class Alone(Echo):
+            @classmethod
+            async def on_socket(cls, connection: Connection, messages: AsyncIterator[str | bytes]) -> None:
+                connection.send(connection.request.path + "?" + connection.request.query.get("x", ""))
+                async for message in messages:
+                    if message == "stop":
+                        return
+                    connection.send(message)
+                cls.log.append("gone")
+                cls.changed.set()
+
+        served = await serve(Alone)
+        ada, bob = await served.client("/live/feed?x=1"), await served.client("/live/feed")
+        assert await within(ada.recv()) == "/live/feed?1"
+        assert await within(bob.recv()) == "/live/feed?"
+        for message in ("é" * 70_000, b"\xff" * 70_000):
+            await ada.send(message)
+            assert await within(ada.recv()) == message
+        await ada.send("stop")
+        assert await closed(ada) == (1000, "")
+        await bob.close(4000, "bye")
+        assert await Alone.noted() == ["gone"]
+        assert (bob.close_code, bob.close_reason) == (4000, "bye")
+
+    async def test_without_on_socket_a_socket_outside_rooms_is_refused(self, serve: Serve) -> None:
+        class Plain(Echo):
+            pass
+
+        served = await serve(Plain)
+        with pytest.raises(InvalidStatus) as refused:
+            await served.client("/live/feed")
+        assert refused.value.response.status_code in (403, 404)
+
     # -- HTTP --------------------------------------------------------------------------------------------------------
 
     async def test_every_method_reaches_the_room(self, serve: Serve, http: aiohttp.ClientSession) -> None:
@@ -816,4 +855,4 @@ class GatewaySuite:
         Stuck.go.set()
 
 
-__all__ = ["ROOM", "ConnectionClosed", "Echo", "GatewaySuite", "Serve", "Served", "closed", "within"]
+__all__ = ["ROOM", "ROOMS_ONLY", "ConnectionClosed", "Echo", "GatewaySuite", "Serve", "Served", "closed", "within"]

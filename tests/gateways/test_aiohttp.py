@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from partyroom.gateways import aiohttp as aiohttp_gateway
 from partyroom.gateways import aiohttp_direct
 from partyroom.gateways.aiohttp import Server, lifespan, routes
 from tests.gateways.socket_suite import SocketSuite
-from tests.gateways.suite import ROOM, Echo, GatewaySuite, Serve, Served, within
+from tests.gateways.suite import ROOM, ROOMS_ONLY, Echo, GatewaySuite, Serve, Served, within
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +50,7 @@ class TestMounted(GatewaySuite):
     """Rooms in somebody's aiohttp application, beside its own routes."""
 
     foreign_loggers = frozenset({"aiohttp.server"})
+    cannot: Mapping[str, str] = ROOMS_ONLY
 
     @asynccontextmanager
     async def serving(self, lobby: Lobby, **options: Any) -> AsyncIterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from io import BytesIO
 from pathlib import Path
@@ -21,12 +21,14 @@ from partyroom.gateways.tornado import RoomHandler, handlers
 from tests.gateways.certificate import certificate
 from tests.gateways.servers import under_tornado
 from tests.gateways.socket_suite import SocketSuite
-from tests.gateways.suite import ROOM, Echo, Serve, Served, within
+from tests.gateways.suite import ROOM, ROOMS_ONLY, Echo, Serve, Served, within
 from tests.gateways.wire import BINARY, TEXT, frame
 
 
 class TestTornado(SocketSuite):
     """Rooms in a Tornado application."""
+
+    cannot: Mapping[str, str] = ROOMS_ONLY
 
     @asynccontextmanager
     async def serving(self, lobby: Lobby, **options: Any) -> AsyncIterator[str]:

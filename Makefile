@@ -26,7 +26,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 serve: web
 	$(BIN)/partyroom serve $(ARGS)
 
-test: $(STAMP)/dev web tests/interop/node_modules/.package-lock.json tests/jupyter/node_modules/.package-lock.json browser check
+test: $(STAMP)/dev web $(addprefix tests/,$(addsuffix /node_modules/.package-lock.json,interop e2e jupyter)) browser check
 	$(PY) -m pytest $(PYTEST)
 
 check: $(STAMP)/dev

@@ -11,12 +11,14 @@ import asyncio
 import heapq
 import logging
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from math import isfinite
 
 from .clock import Clock, Timer
 from .http import Address
 from .stores.base import Store
 
-__all__ = ["FIRST_RETRY", "RETRIES", "Alarms"]
+__all__ = ["FIRST_RETRY", "RETRIES", "Alarms", "moment"]
 
 log = logging.getLogger("partyroom.alarms")
 
@@ -24,6 +26,20 @@ RETRIES = 6
 FIRST_RETRY = 2.0
 AT_ONCE = 64
 """How many alarms ring at the same time, so that a restart does not start every overdue room at once."""
+
+
+def moment(when: float | datetime | timedelta, now: float) -> float:
+    """A time in seconds since the epoch, of which a ``timedelta`` is one from ``now``. Raises ``ValueError``."""
+    if isinstance(when, timedelta):
+        when = now + when.total_seconds()
+    elif isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise ValueError("an alarm's datetime needs a time zone: datetime.now(timezone.utc) + ...")
+        when = when.timestamp()
+    at = float(when)
+    if not isfinite(at):
+        raise ValueError(f"an alarm needs a time, not {at}")
+    return at
 
 
 class Alarms:

@@ -16,22 +16,23 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Generator, Mapping
 from datetime import datetime, timedelta
-from math import isfinite
 from typing import Any, Final, Protocol
 from uuid import uuid4
 
-from .alarms import Alarms
+from .alarms import Alarms, moment
 from .clock import Clock, Tick
 from .connection import Connection
 from .connections import Connections
-from .errors import CloseCode, LimitError, ProtocolError, Refused, RoomStopped, StoreError
+from .errors import CloseCode, LimitError, Refused, RoomStopped, StoreError
 from .frame import Frame
+from .hooks import Hooks, is_cancelled
 from .http import Address, Request, Response
 from .life import Life
 from .limits import Limits
 from .party import Party, settled
 from .sql import Sql
 from .storage import Storage, Write
+from .tasks import Tasks
 from .transport import Transport
 
 __all__ = ["DONE", "Owner", "Room"]
@@ -68,7 +69,7 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_goodbye", "_overwrite", "_owner",
+    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_hooks", "_overwrite", "_owner",
                  "_party_class", "_sql", "_tasks", "address", "env", "life", "limits", "memory", "parties",
                  "since", "storage")  # fmt: skip
 
@@ -105,11 +106,11 @@ class Room:
         self._owner = owner
         self._connections = Connections(tick)
         self._arriving = 0
-        self._goodbye: tuple[int, str] = (CloseCode.TRY_AGAIN_LATER, "the room could not start")
-        self._tasks: set[asyncio.Task[Any]] = set()
         self._overwrite: Callable[[], Write] | None = None
         self.life = Life(self, clock, hibernate=party_class.hibernate)
         """Starts and stops the party."""
+        self._hooks = Hooks(address, self.life)
+        self._tasks = Tasks(address, self.life.touch)
 
     def __repr__(self) -> str:
         return f"<Room {self.address} {self.life.phase.value} {len(self._connections)} connections>"
@@ -161,17 +162,9 @@ class Room:
 
     def set_alarm(self, when: float | datetime | timedelta) -> Write:
         """Set the room's one alarm, to a time (seconds since the epoch, or an aware datetime) or to a time from now."""
-        if isinstance(when, timedelta):
-            when = self._clock.now() + when.total_seconds()
-        elif isinstance(when, datetime):
-            if when.tzinfo is None:
-                raise ValueError("an alarm's datetime needs a time zone: datetime.now(timezone.utc) + ...")
-            when = when.timestamp()
-        when = float(when)
-        if not isfinite(when):
-            raise ValueError(f"an alarm needs a time, not {when}")
-        write = self.storage.set_alarm(when)
-        self._alarms.set(self.address, when)
+        at = moment(when, self._clock.now())
+        write = self.storage.set_alarm(at)
+        self._alarms.set(self.address, at)
         return write
 
     def get_alarm(self) -> float | None:
@@ -189,16 +182,7 @@ class Room:
         if self.life.over:
             coroutine.close()
             raise RoomStopped(f"{self.address} has stopped: it starts no more work")
-        task = asyncio.create_task(coroutine, name=f"{self.address}: {coroutine!r}")
-        self._tasks.add(task)
-        task.add_done_callback(self._spawned_ended)
-        return task
-
-    def _spawned_ended(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        self.life.touch()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: %s failed", self.address, task.get_name(), exc_info=error)
+        return self._tasks.start(coroutine)
 
     # -- the three verbs ---------------------------------------------------------------------------------------------
 
@@ -211,7 +195,7 @@ class Room:
         with self.life.work():
             try:
                 await self._admit(connection)
-                await self._hook_for(connection, "on_connect", connection)
+                await self._hooks.run(connection, "on_connect", connection)
             except BaseException:
                 # Refused, failed, or the gateway's task was cancelled: it has no connection to leave, so leave for it.
                 connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
@@ -232,13 +216,13 @@ class Room:
             self._settle_duplicate(connection)
             self._connections.add(connection)
         except RoomStopped:
-            connection.close(*self._goodbye)
+            connection.close(*self._hooks.goodbye)
             raise
         except Refused as refused:
             connection.close(CloseCode.CONFLICT, refused.reason)
             raise
         except Exception as error:
-            self._log_failure("tags", error, connection)
+            self._hooks.log("tags", error, connection)
             connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
             raise RoomStopped(f"{self.address}: tags() failed") from error
         finally:
@@ -262,16 +246,16 @@ class Room:
                 if self._party_class.auto_answer(self, connection, message):
                     return DONE
             except Exception as error:
-                return self._failed_connection(connection, "auto_answer", error)
+                return self._hooks.failed(connection, "auto_answer", error)
         party = self.life.party
         if party is None:
-            return self._hook_for(connection, "on_message", connection, message)
+            return self._hooks.run(connection, "on_message", connection, message)
         try:
             result = party.on_message(connection, message)
         except Exception as error:
-            return self._failed_connection(connection, "on_message", error)
+            return self._hooks.failed(connection, "on_message", error)
         if result is not None:
-            return self._finish(connection, "on_message", result)
+            return self._hooks.finish(connection, "on_message", result)
         if self._party_class.hibernate:
             self.life.touch()
         return DONE
@@ -296,8 +280,8 @@ class Room:
             return
         with self.life.work():
             if error is not None:
-                await self._on_error(connection, error)
-            await self._hook_for(connection, "on_close", connection, code, reason, code != CloseCode.ABNORMAL)
+                await self._hooks.on_error(connection, error)
+            await self._hooks.run(connection, "on_close", connection, code, reason, code != CloseCode.ABNORMAL)
 
     # -- HTTP and alarms ---------------------------------------------------------------------------------------------
 
@@ -313,9 +297,9 @@ class Room:
             except RoomStopped:
                 return Response("The room could not start\n", 500)
             except (Exception, asyncio.CancelledError) as error:
-                if _cancelled(error):
+                if is_cancelled(error):
                     raise
-                self._log_failure("on_request", error)
+                self._hooks.log("on_request", error)
                 return Response("Internal server error\n", 500)
 
     async def alarm(self) -> None:
@@ -324,7 +308,7 @@ class Room:
             try:
                 await settled((await self.life.ready()).on_alarm())
             except Exception as error:
-                self._log_failure("on_alarm", error)
+                self._hooks.log("on_alarm", error)
                 raise
             if self.get_alarm() is None:
                 await self.storage.set_alarm(None)
@@ -355,53 +339,6 @@ class Room:
     def __len__(self) -> int:
         """How many connections there are, arriving and closing ones included."""
         return self._arriving + len(self._connections)
-
-    # -- hooks and their failures ------------------------------------------------------------------------------------
-
-    async def _hook_for(self, connection: Connection, hook: str, *arguments: Any) -> None:
-        """Run a hook on behalf of a connection; whatever it raises costs that connection only."""
-        try:
-            party = await self.life.ready()
-            result = getattr(party, hook)(*arguments)
-        except RoomStopped:
-            connection.close(*self._goodbye)
-        except Exception as error:
-            await self._failed_connection(connection, hook, error)
-        else:
-            if result is not None:
-                await self._finish(connection, hook, result)
-
-    async def _finish(self, connection: Connection, hook: str, result: Awaitable[Any]) -> None:
-        with self.life.work():
-            try:
-                await result
-            except (Exception, asyncio.CancelledError) as error:
-                if _cancelled(error):
-                    raise
-                await self._failed_connection(connection, hook, error)
-
-    async def _failed_connection(self, connection: Connection, hook: str, error: BaseException) -> None:
-        if isinstance(error, ProtocolError):
-            log.warning("%s: %r broke the protocol: %s", self.address, connection, error.reason)
-            code, reason = error.code, error.reason.encode()[:120].decode(errors="ignore")
-        else:
-            self._log_failure(hook, error, connection)
-            code, reason = int(CloseCode.INTERNAL_ERROR), "the server failed"
-        if hook != "on_close":
-            await self._on_error(connection, error)
-        connection.close(code, reason)
-
-    async def _on_error(self, connection: Connection, error: BaseException) -> None:
-        try:
-            await settled((await self.life.ready()).on_error(connection, error))
-        except RoomStopped:
-            pass  # nobody is left to tell
-        except Exception as failure:
-            self._log_failure("on_error", failure, connection)
-
-    def _log_failure(self, hook: str, error: BaseException, connection: Connection | None = None) -> None:
-        whose = f" for {connection!r}" if connection is not None else ""
-        log.error("%s: %s failed%s", self.address, hook, whose, exc_info=error)
 
     # -- ending ------------------------------------------------------------------------------------------------------
 
@@ -459,9 +396,9 @@ class Room:
 
     async def wind_down(self, code: int, reason: str) -> None:
         """Let go of everything in order; what hangs is logged and cut off."""
-        self._goodbye = code, reason  # also for those who arrive just now
+        self._hooks.goodbye = code, reason  # also for those who arrive just now
         deadline = asyncio.get_running_loop().time() + self.limits.close
-        await self._within(deadline, "its tasks", self._cancel_tasks())
+        await self._within(deadline, "its tasks", self._tasks.cancel())
         await self._within(deadline, "its first flush", self.storage.flush())
         for connection in self._connections:
             connection.close(code, reason)
@@ -497,15 +434,4 @@ class Room:
             log.error("%s: %s did not end in time while the room stopped", self.address, what)
             task.cancel()
         elif not task.cancelled() and (error := task.exception()) is not None:
-            self._log_failure(what, error)
-
-    async def _cancel_tasks(self) -> None:
-        for task in (tasks := list(self._tasks)):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _cancelled(error: BaseException) -> bool:
-    """Whether the running task is being cancelled; else a hook awaited something that was, and has failed."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+            self._hooks.log(what, error)

@@ -1,4 +1,4 @@
-"""What ``partyroom serve`` serves without a target: documents (for Hocuspocus' clients too), a chat, and a relay."""
+"""What ``partyroom serve`` serves without a target: documents (for Hocuspocus' clients too), chats, relays and games."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..documents.party import DocumentParty
 from ..http import Request, Response
 from ..party import Party
 from ..protocols import asking
+from ..readymade.game import Game
 
 __all__ = ["PARTIES", "Chat", "Document", "Hocuspocus", "Relay"]
 
@@ -124,4 +125,10 @@ def _said(message: str | bytes) -> dict[str, Any]:
     return said
 
 
-PARTIES: dict[str, type[Party]] = {"main": Document, "chat": Chat, "relay": Relay, "hocuspocus": Hocuspocus}
+PARTIES: dict[str, type[Party]] = {
+    "main": Document,
+    "chat": Chat,
+    "relay": Relay,
+    "hocuspocus": Hocuspocus,
+    "game": Game,
+}

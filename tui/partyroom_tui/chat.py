@@ -74,6 +74,7 @@ class Chat(Vertical):
             self.socket.on_message(lambda message: self.call_later(self._heard, message)),
             self.socket.on_status(lambda status: self.call_later(self._status_changed)),
         ]
+        self.socket.start()
         self._status_changed()
 
     def on_unmount(self) -> None:

@@ -15,14 +15,18 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Label, Static, TabbedContent, TabPane
 
+from .canvas import PixelCanvas
 from .chat import Chat
 from .colours import name_of
+from .game import TrailsGame
 from .help import HelpScreen
 from .presence import People
 from .seat import Seat
 from .share import ShareScreen
 from .status import StatusBar
+from .table import SharedTable
 from .text_area import SharedTextArea
+from .todo import SharedTodo
 
 __all__ = ["RoomScreen"]
 
@@ -53,7 +57,7 @@ class RoomScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (90, "-wide")]  # noqa: RUF012  # as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         ("f1", "help", "Help"),
-        ("f2", "side", "People and chat"),
+        ("f2", "side", "Chat"),
         ("f3", "share", "Share"),
         ("f4", "leave", "Leave"),
         ("ctrl+pageup", "tab(-1)", "Tab before"),
@@ -78,6 +82,10 @@ class RoomScreen(Screen[None]):
     def tabs(self) -> Iterator[tuple[str, Widget]]:
         """The names of the tabs, and what is in them."""
         yield "Notes", SharedTextArea(self.client, NOTES, language="markdown", id="notes-text")
+        yield "Board", PixelCanvas(self.client)
+        yield "Table", SharedTable(self.client)
+        yield "Todo", SharedTodo(self.client)
+        yield "Game", TrailsGame(self.seat.socket("game"), self.seat.user)
 
     def compose(self) -> ComposeResult:
         """Title, tabs, side panel, and how it stands."""

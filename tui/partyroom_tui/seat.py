@@ -60,22 +60,21 @@ class Seat:
         return f"http{self.client.socket.url.removeprefix('ws')}"
 
     def socket(self, party: str) -> PartySocket:
-        """The socket to the room of the same id in another party (``chat``), the same one at each call."""
+        """The socket to the room of the same id in another party (``chat``), the same one at each call.
+
+        It is started by whoever uses it.
+        """
         if party not in self._sockets:
             query = {"token": self._token} if self._token else None
             self._sockets[party] = PartySocket(
                 self.host, room=self.room, party=party, query=query, backoff=self._backoff or Backoff()
             )
-            if self._started:
-                self._sockets[party].start()
         return self._sockets[party]
 
     async def start(self) -> None:
-        """Begin to connect; it does not wait for a connection."""
+        """Connect the document; it does not wait for a connection."""
         self._started = True
         await self.client.start()
-        for socket in self._sockets.values():
-            socket.start()
 
     async def close(self) -> None:
         """Say goodbye everywhere."""

@@ -52,7 +52,7 @@ async def test_it_says_what_the_page_can_open() -> None:
 
     async with house(parties={**PARTIES, "talk": MyChat, "plain": Plain}) as lobby:
         kinds = {party["name"]: party["kind"] for party in (await told(lobby))["parties"]}
-        plain = dict.fromkeys(["relay", "hocuspocus", "plain"], "plain")
+        plain = dict.fromkeys(["relay", "hocuspocus", "game", "plain"], "plain")
         assert kinds == {"main": "document", "chat": "chat", "talk": "chat", **plain}
 
 

@@ -18,10 +18,11 @@ from __future__ import annotations
 import getpass
 import os
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, overload
 
 import traitlets
 
@@ -39,12 +40,17 @@ from .strip import Strip
 from .turns import Turns
 
 if TYPE_CHECKING:
+    from .board import BoardView
     from .chat import ChatView
     from .poll import PollView
+    from .progress import ProgressView
+    from .state import State
+    from .table import TableView
     from .text import Language, TextView
 
 __all__ = ["Room", "Token", "join"]
 
+Item = TypeVar("Item")
 Token: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
 
 NOTICES: Final = {
@@ -277,6 +283,38 @@ class Room:
         from .poll import PollView
 
         return PollView(self, question, options)
+
+    def board(self, name: str = "board") -> BoardView:
+        """A drawing that all draw on."""
+        from .board import BoardView
+
+        return BoardView(self, name)
+
+    def table(self, df: Any = None, *, key: str = "table") -> TableView:
+        """A DataFrame that all edit: it begins with the first one's, and ``.df`` is what it is now. Needs pandas."""
+        from .table import TableView
+
+        return TableView(self, df, key=key)
+
+    @overload
+    def progress(self) -> ProgressView: ...
+    @overload
+    def progress(self, iterable: Iterable[Item], text: str = "", *, total: int | None = None) -> Iterator[Item]: ...
+    def progress(
+        self, iterable: Iterable[Item] | None = None, text: str = "", *, total: int | None = None
+    ) -> ProgressView | Iterator[Item]:
+        """``for batch in room.progress(batches, "training")``: everybody sees how far it is, in a view of all the loops
+        in the room, which is what this is without an argument."""
+        from .progress import ProgressView, watched
+
+        return ProgressView(self) if iterable is None else watched(self, iterable, text, total)
+
+    @cached_property
+    def state(self) -> State:
+        """Values that all share, as a ``dict`` with events: ``room.state["step"] = 3``."""
+        from .state import State
+
+        return State(self)
 
     def presence(self) -> Strip:
         """Who is here and how it stands, as the room shows itself."""

@@ -1,6 +1,7 @@
 // A shared text. The editor itself is large: the kernel sends it once to a page, however many texts are in it.
 
 const EDITOR = Symbol.for("partyroom.editor");
+const YJS = "__ $YJS$ __"; // how Yjs finds out that it is on a page twice: Lab has one of its own, and neither minds
 
 function editor(model) {
   globalThis[EDITOR] ??= new Promise((done, failed) => {
@@ -8,7 +9,12 @@ function editor(model) {
       if (message.type !== "bundle" || !bytes) return;
       model.off("msg:custom", heard);
       const url = URL.createObjectURL(new Blob([bytes], { type: "text/javascript" }));
-      import(url).then(done, failed).finally(() => URL.revokeObjectURL(url));
+      const theirs = globalThis[YJS];
+      delete globalThis[YJS];
+      import(url).then(done, failed).finally(() => {
+        URL.revokeObjectURL(url);
+        if (theirs) globalThis[YJS] = theirs;
+      });
     };
     model.on("msg:custom", heard);
     model.send({ type: "bundle" });

@@ -24,10 +24,11 @@ function painted(element, color) {
 function frame({ model, el }, kind) {
   el.classList.add("partyroom-view", `partyroom-${kind}`);
   el.setAttribute("role", "group");
+  el.dataset.lmSuppressShortcuts = "true"; // Lab's own keys: Enter, arrows and letters mean something else in here
   const head = make("div", "partyroom-head");
   const label = make("span", "partyroom-label");
   const tools = make("span", "partyroom-tools");
-  const state = make("span", "partyroom-state");
+  const state = make("span", "partyroom-standing");
   state.setAttribute("role", "status");
   head.append(label, tools, state);
   const body = make("div", "partyroom-body");

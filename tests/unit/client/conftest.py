@@ -12,9 +12,9 @@ import pytest
 @pytest.fixture(autouse=True)
 async def nothing_is_left() -> AsyncIterator[None]:
     """No task and no thread of ours outlives a client."""
-    before = asyncio.all_tasks()
+    before, running = asyncio.all_tasks(), set(threading.enumerate())
     yield
     left = asyncio.all_tasks() - before - {asyncio.current_task()}
     assert not left, left
-    threads = {thread.name for thread in threading.enumerate() if thread.name.startswith("partyroom")}
+    threads = {one.name for one in set(threading.enumerate()) - running if one.name.startswith("partyroom")}
     assert threads <= {"partyroom network"}  # which is there for good

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,8 @@ from .target import TargetError, load, party
 __all__ = ["Settings", "assemble", "environment"]
 
 DATABASE = "partyroom.db"
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s]+", re.IGNORECASE)
+"""What a browser sends as Origin (RFC 6454), and what may stand for several. Anything else would let in nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,9 @@ def assemble(settings: Settings) -> Lobby:
 
 
 def _assemble(settings: Settings) -> Lobby:
+    for origin in settings.origins:
+        if origin != "*" and not ORIGIN.fullmatch(origin):
+            raise ConfigError(f"the origin {origin!r} is none: write https://example.com, https://*.example.com or *")
     pages = Pages(listed=settings.listed)
     store = SQLiteStore(settings.data / DATABASE)
     options: dict[str, Any] = {

@@ -172,6 +172,8 @@ async def _serve(
 
 def _let_in(stack: AsyncExitStack, lobby: Lobby, data: Path, url: str) -> None:
     """Answer the admin verbs of whoever may read the data folder."""
+    if NAME in lobby.party_classes:
+        fail(f"no party can be called {NAME}: the admin verbs are", 2)
     try:
         lobby.party_classes[NAME] = admin(lobby, secret_of(data, make=True))
         stack.enter_context(announced(data, url))

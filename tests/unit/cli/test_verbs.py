@@ -200,6 +200,10 @@ def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
     (tmp_path / "partyroom.toml").unlink()
     assert "five fields" in run_in_a_process("serve", "--cron", "a=* *", cwd=tmp_path, code=2)
     assert "no folder" in run_in_a_process("serve", "--serve", "nowhere", cwd=tmp_path, code=2)
+    assert "https://example.com" in run_in_a_process("serve", "--origin", "example.com", cwd=tmp_path, code=2)
+    (tmp_path / "chat.py").write_text(PARTY)
+    reserved = "--party=.partyroom=chat.py:Counter"
+    assert "can be called" in run_in_a_process("serve", "--port=0", reserved, cwd=tmp_path, code=2)
     assert "did you mean 'message'" in run_in_a_process("serve", "--limit", "mesage=1", cwd=tmp_path, code=2)
 
 

@@ -27,7 +27,7 @@ serve: web
 	$(BIN)/partyroom serve $(ARGS)
 
 test: $(STAMP)/dev web $(addprefix tests/,$(addsuffix /node_modules/.package-lock.json,interop e2e jupyter)) browser check
-	$(PY) -m pytest $(PYTEST)
+	$(PY) -m pytest -n auto --dist loadfile $(PYTEST)
 
 check: $(STAMP)/dev
 	$(BIN)/ruff format --check .

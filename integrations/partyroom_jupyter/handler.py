@@ -50,7 +50,7 @@ class _Identified(JupyterHandler):
 
     async def prepare(self) -> None:  # type: ignore[override]  # nobody passes its private argument
         """Find out who asks. Raises ``HTTPError`` for another host's name, and without a needed XSRF token."""
-        if self.request.headers.get("Upgrade", "").lower() == "websocket":
+        if self.request.method == "GET" and self.request.headers.get("Upgrade", "").lower() == "websocket":
             # JupyterHub takes a token in the query of WebSockets only, which it knows by what browsers say of them.
             self.request.headers.setdefault("Sec-Fetch-Mode", "websocket")
         if not hmac.compare_digest(_shown(self).encode(), self.kernel_pass.secret.encode()):

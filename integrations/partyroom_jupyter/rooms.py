@@ -63,13 +63,13 @@ def assemble(
 
     Raises ``PartyroomError`` and ``ValueError`` for settings that are wrong.
     """
-    options: dict[str, Any] = {
-        "store": SQLiteStore(data / DATABASE),
-        "limits": limits(bounds),
-        "crons": crons,
-        "env": env,
-    }
+    store = SQLiteStore(data / DATABASE)
+    options: dict[str, Any] = {"store": store, "limits": limits(bounds), "crons": crons, "env": env}
     lobby = load(_beside(root, target), **options) if target else Lobby(PARTIES, **options)
+    if lobby.store is not store:  # the target's own, which keeps its settings
+        if bounds or crons:
+            raise ValueError(f"{target} has a Lobby of its own: limits and crons belong there")
+        lobby.env = {**env, **lobby.env}
     if files is not None:
         lobby.party_classes.setdefault("file", files)
     for name, party in lobby.party_classes.items():

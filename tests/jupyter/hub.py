@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -15,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.interop.server import ROOT
-from tests.jupyter.server import OTHERS
+from tests.jupyter.server import others
 
 ADMIN = "the-token-of-an-administrator"
 PROXY = Path(__file__).parent / "node_modules/.bin/configurable-http-proxy"
@@ -57,8 +58,6 @@ c.JupyterHub.load_roles = [
 ]
 c.JupyterHub.custom_scopes = {{"custom:rooms:write": {{"description": "write in rooms"}}}}
 """
-
-ENABLED = """{{"ServerApp": {{"jpserver_extensions": {off}}}}}"""
 
 
 class Hub:
@@ -124,8 +123,8 @@ class Hub:
         config = self.folder / "config"
         (config / "jupyter_server_config.d").mkdir(parents=True)
         shutil.copy(ROOT / "integrations/partyroom_jupyter.json", config / "jupyter_server_config.d")
-        off = "{" + ", ".join(f'"{name}": false' for name in OTHERS) + "}"
-        (config / "jupyter_server_config.json").write_text(ENABLED.format(off=off))
+        off = {"ServerApp": {"jpserver_extensions": dict.fromkeys(others(), False)}}
+        (config / "jupyter_server_config.json").write_text(json.dumps(off))
         (self.folder / "my_parties.py").write_text(self._parties)
         (config / "jupyter_server_config.py").write_text(
             f"c = get_config()\nc.PartyroomExtension.target = {str(self.folder / 'my_parties.py')!r}\n"

@@ -7,11 +7,12 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,21 @@ from tests.interop.server import ROOT
 
 TOKEN = "the-token-of-this-server"
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)(/\S*?)(?:\?|$)")
-OTHERS = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
-"""Extensions that other packages have enabled here; loading them takes seconds."""
+LAB = ("jupyterlab", "notebook", "notebook_shim", "jupyter_lsp", "jupyter_server_terminals")
+"""What a usual installation has enabled."""
+
+
+def others() -> set[str]:
+    """Extensions that other packages have enabled in this environment; loading them takes seconds."""
+    enabling = (Path(sys.prefix) / "etc/jupyter/jupyter_server_config.d").glob("*.json")
+    enabled = [json.loads(path.read_text()).get("ServerApp", {}).get("jpserver_extensions", {}) for path in enabling]
+    return {name for extensions in enabled for name in extensions} - {"partyroom_jupyter"}
 
 
 class JupyterServer:
     """Starts and stops by hand.
 
-    ``config`` is the text of a ``jupyter_server_config.py``, ``others`` whether Lab and the like are loaded as well.
+    ``config`` is the text of a ``jupyter_server_config.py``, ``with_lab`` whether Lab and Notebook are loaded as well.
     """
 
     def __init__(
@@ -36,9 +44,10 @@ class JupyterServer:
         *,
         token: str = TOKEN,
         base: str = "/",
-        others: bool = False,
+        with_lab: bool = False,
         root: Path | None = None,
         environment: Mapping[str, str] = {},
+        arguments: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.root = root or folder / "root"
@@ -46,8 +55,9 @@ class JupyterServer:
         self.base = base
         self.port = 0
         self._config = config
-        self._others = others
+        self._with_lab = with_lab
         self._environment = environment
+        self._arguments = arguments
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._log = folder / "log"
@@ -59,7 +69,7 @@ class JupyterServer:
         self.root.mkdir(parents=True, exist_ok=True)
         self._configure()
         command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--allow-root", "--ip=127.0.0.1"]
-        command += ["--port", str(self.port), f"--ServerApp.root_dir={self.root}"]
+        command += ["--port", str(self.port), f"--ServerApp.root_dir={self.root}", *self._arguments]
         self._process = subprocess.Popen(
             command,
             cwd=self.folder,
@@ -90,7 +100,8 @@ class JupyterServer:
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._process.send_signal(signal.SIGABRT)  # has it write down where its threads are
+            self._process.wait()
             raise AssertionError(f"still running {timeout} s after SIGTERM\n{self.log()}") from None
         return time.monotonic() - began
 
@@ -138,7 +149,7 @@ class JupyterServer:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PARTYROOM"))}
         folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
         made = {f"JUPYTER_{name}_DIR": str(self.folder / folder) for name, folder in folders.items()}
-        ours = {"HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
+        ours = {"HOME": str(self.folder), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
         return {**kept, **made, **ours, **self._environment}
 
     def _configure(self) -> None:
@@ -149,7 +160,7 @@ class JupyterServer:
         settings: dict[str, Any] = {
             "ServerApp": {
                 "base_url": self.base,
-                "jpserver_extensions": {} if self._others else dict.fromkeys(OTHERS, False),
+                "jpserver_extensions": dict.fromkeys(others() - {*(LAB if self._with_lab else ())}, False),
             },
             "IdentityProvider": {"token": self.token},
         }

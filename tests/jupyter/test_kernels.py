@@ -106,12 +106,13 @@ async def test_with_a_remote_url_kernels_find_that_and_nothing_of_a_server_that_
 async def test_settings_that_are_wrong_close_the_rooms_and_nothing_else(
     start_server: StartServer, session: aiohttp.ClientSession
 ) -> None:
-    server = start_server("c.PartyroomExtension.target = 'not_there.py'")
+    server = start_server(arguments=["--PartyroomExtension.target=not_there.py"])
     async with session.get(server.url("partyroom/status"), headers=HEADERS) as answer:
         assert (await answer.json())["problem"].startswith("not_there.py does not exist")
     async with session.get(server.url("api/contents"), headers=HEADERS) as answer:
         assert answer.status == 200
     assert "Traceback" not in server.log()
+    assert "nrecognized" not in server.log()
 
 
 def test_what_there_is_not_is_taken_out_of_the_environment() -> None:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest.fixture(scope="module")
 def server(start_server: StartServer) -> JupyterServer:
-    return start_server(NAMED, base="/user/ada/", others=True)
+    return start_server(NAMED, base="/user/ada/", with_lab=True)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -10,15 +10,15 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from pycrdt import Doc
 
 from ..connection import Connection
 from ..errors import CloseCode, ProtocolError
-from ..limits import MIB
 from ..protocols import guard
-from ..protocols.replica import Replica, ReplicaBroken, Steps, exhausted, weakly
+from ..protocols.engine import Elsewhere, Steps, Weigh, exhausted
+from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
 from .caution import Caution
@@ -32,10 +32,9 @@ __all__ = ["CANNOT", "LiveDocument"]
 log = logging.getLogger("partyroom.documents")
 
 T = TypeVar("T")
+Asked: TypeAlias = Elsewhere | Weigh | None
 
 CANNOT: Final = "this update cannot be applied"
-LARGE: Final = MIB
-"""Bytes of an update that is looked at in a thread: the guard needs a second for some 10 of these."""
 
 
 class LiveDocument:
@@ -65,7 +64,6 @@ class LiveDocument:
         self._opened = opened
         self._log = Log(room.storage)
         self._caution = Caution(room)
-        self._seen: tuple[bytes, guard.Summary] | None = None
 
     @property
     def doc(self) -> Doc[Any]:
@@ -120,14 +118,8 @@ class LiveDocument:
 
     # -- updates -------------------------------------------------------------------------------------------------------
 
-    def minds(self, update: bytes) -> bool:
-        """Whether this update is to be waited for (``let_in``) before it is merged."""
-        return self.careful or len(update) > LARGE
-
     async def let_in(self, update: bytes, sender: object) -> None:
         """Before an update from outside is merged; raises ``ProtocolError`` for one that would kill the process."""
-        if len(update) > LARGE:
-            self._seen = update, await asyncio.to_thread(guard.check, update)
         if self._caution.careful and not await self._caution.lets_in(self._log, update, sender):
             raise ProtocolError(CANNOT, CloseCode.POLICY_VIOLATION)
         await self.whole()
@@ -144,8 +136,7 @@ class LiveDocument:
         caution = self._caution
         caution.began(update)
         try:
-            seen, self._seen = self._seen, None
-            steps = self.replica.applying(update, seen[1] if seen is not None and seen[0] is update else None)
+            steps = self.replica.applying(update)
             if at_once:
                 changed = exhausted(steps)
             else:
@@ -163,9 +154,7 @@ class LiveDocument:
         self._merged(update, sender, changed)
         return None
 
-    async def _merge_on(
-        self, steps: Steps[bool], asked: bytes | None, update: bytes, sender: object
-    ) -> ProtocolError | None:
+    async def _merge_on(self, steps: Steps[bool], asked: Asked, update: bytes, sender: object) -> ProtocolError | None:
         try:
             changed = await self._through(steps, asked, partial(self._caution.began, update))
         except ReplicaBroken as error:
@@ -178,14 +167,23 @@ class LiveDocument:
         self._merged(update, sender, changed)
         return None
 
-    async def _through(self, steps: Steps[T], asked: bytes | None, begin: Callable[[], None]) -> T:
+    async def _through(self, steps: Steps[T], asked: Asked, begin: Callable[[], None]) -> T:
         """Go through steps, of which the last asked for that, and let others run in between."""
         while True:
-            answer = None if asked is None else await loads_soon(asked)
-            await asyncio.sleep(0)
+            answer, error = None, None
+            try:
+                match asked:
+                    case Elsewhere(work):
+                        answer = await asyncio.to_thread(work)
+                    case Weigh(state):
+                        answer = await loads_soon(state)
+                    case None:
+                        await asyncio.sleep(0)
+            except ProtocolError as failure:
+                error = failure
             begin()
             try:
-                asked = steps.send(answer)
+                asked = steps.send(answer) if error is None else steps.throw(error)
             except StopIteration as last:
                 return last.value  # type: ignore[no-any-return]
             finally:
@@ -235,7 +233,7 @@ class LiveDocument:
             # Not the room's task: it neither keeps a room awake, nor is cut off; who stops the room waits.
             self.busy = asyncio.create_task(self._compact_on(steps, asked), name=f"snapshot of {self._room.address}")
 
-    async def _compact_on(self, steps: Steps[bytes | None], asked: bytes | None) -> None:
+    async def _compact_on(self, steps: Steps[bytes | None], asked: Asked) -> None:
         """Go on with it, unless server code edits meanwhile: what is not in the snapshot may not leave the log."""
         newest = self._log.next
         try:

@@ -67,6 +67,7 @@ class DocumentParty(Party):
         rules = self.versioning
         self._history = None if rules is None else History(room, rules, self.awareness, weakly(self._go_back))
         self._face = Face()
+        self._turn = self._turn_ended = 0.0
 
     @property
     def doc(self) -> Doc[Any]:
@@ -264,13 +265,22 @@ class DocumentParty(Party):
         if whole is None:
             return None
         said = yjs.parse(whole)
-        if isinstance(said, yjs.Update | yjs.SyncStep2) and self._live.minds(said.update):
+        if isinstance(said, yjs.Update | yjs.SyncStep2) and self._live.careful:
             return self._take_with_care(connection, said)
         began = monotonic()
         result = self._take(connection, said)
-        if result is None and monotonic() - began > TURN:
+        if result is None and self._has_had_its_turn(began, monotonic()):
             return asyncio.sleep(0)  # there may be many more such messages here, and other rooms
         return result
+
+    def _has_had_its_turn(self, began: float, ended: float) -> bool:
+        """Whether messages have taken so much time without a break that others should have theirs."""
+        self._turn = max(0.0, self._turn - (began - self._turn_ended)) + ended - began
+        self._turn_ended = ended
+        if self._turn < TURN:
+            return False
+        self._turn = 0.0
+        return True
 
     def on_close(self, connection: Connection, code: int, reason: str, was_clean: bool) -> None:
         """Tell the others who left."""

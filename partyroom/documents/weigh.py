@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from pycrdt import Doc
 
-from ..protocols.replica import IN_ONE_GO
+from ..protocols.engine import IN_ONE_GO
 
 __all__ = ["loads_soon"]
 

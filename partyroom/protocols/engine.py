@@ -23,15 +23,29 @@ import logging
 from collections.abc import Callable, Generator, Hashable
 from math import inf, isqrt
 from time import thread_time
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakMethod
 
 from pycrdt import Doc, TransactionEvent
 
 from ..errors import CloseCode, ProtocolError
-from .portions import Portions
+from .portions import Portion, Portions
 
-__all__ = ["AT_ONCE", "TURN", "Engine", "ReplicaBroken", "Tangled", "TooLong", "ours", "weakly"]
+__all__ = [
+    "AT_ONCE",
+    "IN_ONE_GO",
+    "TURN",
+    "Elsewhere",
+    "Engine",
+    "ReplicaBroken",
+    "Steps",
+    "Tangled",
+    "TooLong",
+    "Weigh",
+    "exhausted",
+    "ours",
+    "weakly",
+]
 
 log = logging.getLogger("partyroom.protocols")
 
@@ -44,6 +58,9 @@ takes some 80 ns."""
 
 TURN: Final = 0.02
 """Seconds of processor time after which ``applying`` lets others have their turn."""
+
+IN_ONE_GO: Final = 0.7
+"""Seconds of processor time that a document's whole state may take, for that is loaded in one go."""
 
 CUTS: Final = 3
 """How many items at most there are more with each struct or deletion: itself, and two others cut in half."""
@@ -67,6 +84,35 @@ class TooLong(Exception):
     """Portions took more time than they may."""
 
 
+class Elsewhere(NamedTuple):
+    """To be done in a thread: it takes long, and touches nothing that others do."""
+
+    work: Callable[[], Any]
+
+
+class Weigh(NamedTuple):
+    """To be found out, at best in another process: whether this state loads in one go within ``IN_ONE_GO`` seconds."""
+
+    state: bytes
+
+
+Steps: TypeAlias = Generator[Elsewhere | Weigh | None, Any, T]
+"""Work in steps of some hundredths of a second, which yields what others are to do for it, and takes their answers.
+
+Where a step yields ``None``, others may have their turn. ``exhausted`` is for those who have none."""
+
+
+def exhausted(steps: Steps[T]) -> T:
+    """What the last of the steps returns. Whatever is to be weighed is taken to be light."""
+    answer = None
+    try:
+        while True:
+            asked = steps.send(answer)
+            answer = asked.work() if isinstance(asked, Elsewhere) else True
+    except StopIteration as last:
+        return last.value  # type: ignore[no-any-return]
+
+
 class Engine:
     """One document; ``on_edit(update)`` hears of the edits that are made by others than this, within their transaction.
 
@@ -81,6 +127,7 @@ class Engine:
         self.items = 0
         """At most so many items are in the document."""
         self.broken = False
+        self._turn = 0.0
         self._on_edit = on_edit
         self._applying = self._fired = self._closed = False
         self._observer = weakly(self._observe)
@@ -123,36 +170,55 @@ class Engine:
                 self._subscription = doc.observe(self._observer)
         return self._fired
 
-    def applying(
-        self, portions: Portions, clocks: dict[int, int], seconds: float = inf
-    ) -> Generator[None, object, tuple[bool, set[int]]]:
-        """Apply what can be of an update, in steps of hundredths of a second: whether that changed anything, and the
-        clients that came further in ``clocks``.
+    def adopt(self, other: Engine) -> None:
+        """Take over another's document, in place of this one's."""
+        other.close()
+        self.doc.unobserve(self._subscription)
+        self.doc, self.items = other.doc, other.items
+        self._subscription = self.doc.observe(self._observer)
 
-        Raises ``TooLong`` after so many seconds of processor time, and ``ReplicaBroken``.
+    def applying(
+        self,
+        portions: Portions,
+        clocks: dict[int, int],
+        seconds: float = inf,
+        prepare: Callable[[bytes], Steps[bytes]] | None = None,
+    ) -> Steps[tuple[bool, set[int]]]:
+        """Apply what can be of an update: whether that changed anything, and who came further in ``clocks``.
+
+        What is applied is what ``prepare`` makes of each portion. Raises ``TooLong`` after so many seconds of processor
+        time, and ``ReplicaBroken``.
         """
         changed, moved = False, set[int]()
-        spent = turn = 0.0
+        spent = 0.0
         while True:
             before = thread_time()
             portion = portions.take(clocks, max(1, min(AT_ONCE // (self.items + 1), isqrt(AT_ONCE))))
             if portion is None:
                 return changed, moved
-            self.items += CUTS * portion.size
-            try:
-                changed |= self.apply(portion.update, watch=not portion.ends) or bool(portion.ends)
-            except ProtocolError as error:
-                self.broken = True
-                raise ReplicaBroken(error.reason) from None
+            update = portion.update
+            if prepare is not None:
+                update = yield from prepare(update)
+            if portion.size or portion.ends:
+                changed |= self._apply_portion(update, portion)
             clocks.update(portion.ends)
             moved.update(portion.ends)
             took = thread_time() - before
-            spent, turn = spent + took, turn + took
+            spent += took
+            self._turn += took
             if spent > seconds:
                 raise TooLong
-            if turn > TURN:
-                turn = 0.0
-                yield
+            if self._turn > TURN:
+                self._turn = 0.0
+                yield None
+
+    def _apply_portion(self, update: bytes, portion: Portion) -> bool:
+        self.items += CUTS * portion.size
+        try:
+            return self.apply(update, watch=not portion.ends) or bool(portion.ends)
+        except ProtocolError as error:
+            self.broken = True
+            raise ReplicaBroken(error.reason) from None
 
     def _observe(self, event: TransactionEvent) -> None:
         if self._applying:

@@ -10,21 +10,27 @@ whatever its structs refer to.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from heapq import heapify, heappop, heappush
-from itertools import count
-from typing import NamedTuple
+from itertools import chain, count
+from typing import Final, NamedTuple
 
 from .guard import Section, Summary, skim
 from .lib0 import Encoder, read_varuint
-from .structs import GAP
+from .structs import COLLECTED, GAP
 
 __all__ = ["Portion", "Portions"]
 
 
+MOST_STRUCTS: Final = 10_000
+"""Of one portion, counting those that cost the engine nothing, for they have been collected."""
+MOST_SEEN: Final = 20_000
+"""Deletions that are looked at for one portion."""
+
+
 class Portion(NamedTuple):
-    """An update that can be applied now: so many structs or deletions, and the clock up to which each client of the
-    structs is known then."""
+    """An update that can be applied now: so many items or deletions, and the clock up to which each client of the items
+    is known then. Nothing is in it where ``size`` is 0 and ``ends`` is empty, but that it was a long way to there."""
 
     update: bytes
     size: int
@@ -36,14 +42,13 @@ class Portions:
 
     def __init__(self, *updates: tuple[bytes, Summary]) -> None:
         self._sections: dict[int, _Section] = {}
-        self._deletions: dict[int, list[tuple[int, int]]] = {}
         for update, summary in updates:
             for section in summary.sections:
                 self._sections.setdefault(section.client, _Section(section.client)).add(update, section)
-            for client, start, end in _deletions(update, summary.deletions_at):
-                self._deletions.setdefault(client, []).append((start, end))
-        for ranges in self._deletions.values():
-            ranges.sort(reverse=True)
+        self._deletions = chain.from_iterable(_deletions(update, summary.deletions_at) for update, summary in updates)
+        self._next_deletion = next(self._deletions, None)
+        self._held: dict[int, list[tuple[int, int]]] = {}
+        """Deletions of what is not known yet, by client: heaps."""
         self._order = [-client for client in self._sections]
         heapify(self._order)
         self._stack: list[_Section] = []
@@ -56,17 +61,17 @@ class Portions:
     @property
     def done(self) -> bool:
         """Whether everything has been taken."""
-        return not (self._sections or self._deletions)
+        return not (self._sections or self._held) and self._next_deletion is None
 
     def take(self, known: Mapping[int, int], most: int) -> Portion | None:
-        """The next structs, at most so many, or deletions; ``None`` where nothing more can be applied for now.
+        """The next items, at most so many, or deletions; ``None`` where nothing more can be applied for now.
 
         ``known`` is how far the document knows each client; it has to include what was taken before.
         """
         ends: dict[int, int] = {}
         runs: dict[int, _Run] = {}
-        size = 0
-        while size < most and (section := self._current()) is not None:
+        size = structs = 0
+        while size < most and structs < MOST_STRUCTS and (section := self._current()) is not None:
             client = section.client
             state = ends.get(client) or known.get(client, 0)
             if not section.skip_to(state):
@@ -79,10 +84,12 @@ class Portions:
                     run = runs[client] = _Run(section.clock)
                 elif section.clock < state:
                     break  # another update's part of this client, which overlaps: a portion names each client once
-                run.structs += section.take()
+                struct = section.take()
+                run.structs += struct
                 run.count += 1
                 ends[client] = section.clock
-                size += 1
+                structs += 1
+                size += struct[0] != COLLECTED
                 self._wake(client, ends[client])
                 if len(self._stack) > 1:
                     self._let_go(self._stack.pop())
@@ -96,7 +103,7 @@ class Portions:
         for client in clients:
             clock = known.get(client, 0)
             woken |= client in self._blocked and self._wake(client, clock)
-            woken |= client in self._deletions and self._deletions[client][-1][0] < clock
+            woken |= client in self._held and self._held[client][0][0] < clock
         return woken
 
     # -- whose turn it is --------------------------------------------------------------------------------------------
@@ -150,20 +157,22 @@ class Portions:
     # -- deletions ---------------------------------------------------------------------------------------------------
 
     def _take_deletions(self, known: Mapping[int, int], most: int) -> Portion | None:
-        """The deletions of what is known, at most so many, as an update."""
+        """The deletions of what is known, at most so many, as an update; one without any where there may be more."""
         taken: dict[int, list[tuple[int, int]]] = {}
-        size = 0
-        for client in list(self._deletions):
-            ranges, state = self._deletions[client], known.get(client, 0)
-            while ranges and ranges[-1][0] < state and size < most:
-                start, end = ranges.pop()
-                taken.setdefault(client, []).append((start, min(end, state)))
+        size = seen = 0
+        for client in list(self._held):
+            held, state = self._held[client], known.get(client, 0)
+            while held and held[0][0] < state and size < most:
+                self._take_deletion(taken, client, *heappop(held), state)
                 size += 1
-                if end > state:
-                    ranges.append((state, end))
-            if not ranges:
-                del self._deletions[client]
-        if not taken:
+            if not held:
+                del self._held[client]
+        while self._next_deletion is not None and size < most and seen < MOST_SEEN:
+            client, start, end = self._next_deletion
+            size += self._take_deletion(taken, client, start, end, known.get(client, 0))
+            seen += 1
+            self._next_deletion = next(self._deletions, None)
+        if not taken and not seen:
             return None
         out = Encoder().varuint(0).varuint(len(taken))
         for client, spans in taken.items():
@@ -171,6 +180,16 @@ class Portions:
             for start, end in spans:
                 out.varuint(start).varuint(end - start)
         return Portion(bytes(out), size, {})
+
+    def _take_deletion(
+        self, taken: dict[int, list[tuple[int, int]]], client: int, start: int, end: int, state: int
+    ) -> bool:
+        """Take what is known of a deletion and hold the rest; whether there was anything to take."""
+        if end > state:
+            heappush(self._held.setdefault(client, []), (max(start, state), end))
+        if start < state:
+            taken.setdefault(client, []).append((start, min(end, state)))
+        return start < state
 
 
 class _Run:
@@ -253,7 +272,7 @@ def _encoded(runs: Mapping[int, _Run]) -> bytes:
     return bytes(out.varuint(0))
 
 
-def _deletions(update: bytes, at: int) -> Iterable[tuple[int, int, int]]:
+def _deletions(update: bytes, at: int) -> Iterator[tuple[int, int, int]]:
     """Client, beginning and end of each deletion."""
     sections, at = read_varuint(update, at)
     for _ in range(sections):

@@ -12,23 +12,37 @@ whatever holds it. Read a ``Text`` as text, and nothing else of an untrusted doc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Hashable, Iterable
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from collections.abc import Callable, Hashable, Iterable
+from functools import partial
+from math import inf
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pycrdt import Doc, merge_updates
 
 from ..errors import CloseCode, ProtocolError
-from ..limits import MIB
+from ..limits import KIB, MIB
 from . import guard
 from .awareness import Awareness
 from .deletions import covers
-from .engine import AT_ONCE, Engine, ReplicaBroken, Tangled, TooLong, ours, weakly
+from .engine import (
+    AT_ONCE,
+    Elsewhere,
+    Engine,
+    ReplicaBroken,
+    Steps,
+    Tangled,
+    TooLong,
+    Weigh,
+    exhausted,
+    ours,
+    weakly,
+)
 from .guard import Summary
 from .nesting import FEW, MAX_NESTING, deepest
 from .portions import Portions
 from .surrogates import Surrogates, may_hold_pairs
 
-__all__ = ["IN_ONE_GO", "Replica", "ReplicaBroken", "Steps", "Tangled", "exhausted", "weakly"]
+__all__ = ["Replica", "ReplicaBroken", "Tangled", "weakly"]
 
 T = TypeVar("T")
 
@@ -39,21 +53,17 @@ this has what they lack, and a new sync brings all of it."""
 HURRY, HURRY_EACH = 0.2, 1e-5
 """Seconds of processor time that an update may take in portions, and so much more for each struct."""
 
+LARGE: Final = 256 * KIB
+"""Bytes that are walked over elsewhere: Python needs some 4 s for 10 MB."""
+
 SMALLEST: Final = 4
 """Bytes of an item, hardly ever less."""
-
-Steps: TypeAlias = Generator[bytes | None, bool | None, T]
-"""Work in steps of some hundredths of a second. Where a step yields a document's whole state, somebody is to find out,
-at best in another process, whether that loads in one go within ``IN_ONE_GO`` seconds, and to send the answer."""
-
-IN_ONE_GO: Final = 0.7
 
 
 class _Waiting(NamedTuple):
     """An accepted update, and what of it has not been applied yet."""
 
     update: bytes
-    summary: Summary
     portions: Portions
 
 
@@ -73,8 +83,7 @@ class Replica:
         origin: Hashable | None = None,
     ) -> None:
         self.awareness = Awareness()
-        self._edited = weakly(self._observe)
-        self._engine = Engine(doc, origin=origin, on_edit=self._edited)
+        self._engine = Engine(doc, origin=origin, on_edit=weakly(self._observe))
         self._max_waiting = max_waiting
         self._waiting: list[_Waiting] = []
         self._waiting_bytes = 0
@@ -142,21 +151,20 @@ class Replica:
         """``compact`` in steps. Apply nothing until the last of them returns the snapshot."""
         if self._engine.broken:
             return None
-        snapshot = self.snapshot()
-        summary = guard.check(snapshot)
-        copy, clocks = Engine(on_edit=_nothing), dict[int, int]()
+        snapshot, clocks = self.snapshot(), dict(self._clocks)
         try:
-            yield from copy.applying(Portions((snapshot, summary)), clocks, _hurry(summary))
+            copy = yield from self._built(snapshot)
         except ProtocolError:
             return None
         except TooLong:
-            return snapshot if (yield snapshot) else None
-        finally:
-            copy.close()
-        return snapshot if clocks == guard.state_vector(self.doc.get_state()) else None
+            return snapshot if (yield Weigh(snapshot)) else None
+        return snapshot if guard.state_vector(copy.doc.get_state()) == clocks else None
 
     def holds(self, update: bytes) -> bool:
-        """Whether an update brings nothing, as the SyncStep2 of who has nothing new; raises ``ProtocolError``."""
+        """Whether an update brings nothing, as the SyncStep2 of who has nothing new; ``False`` for those too large to
+        tell. Raises ``ProtocolError``."""
+        if len(update) > LARGE:
+            return False
         summary = guard.check(update)
         return not summary.structs and covers(guard.check(self.doc.get_update(self.doc.get_state())), summary)
 
@@ -186,7 +194,7 @@ class Replica:
             self._learn(snapshot)
             self._read_clocks()
         for update in updates:
-            yield from self._take(update, guard.check(update))
+            yield from self._take(update)
 
     def apply(self, update: bytes) -> bool:
         """Takes in a remote update: ``True`` where it was news, and is to be kept and passed on as it came.
@@ -196,19 +204,18 @@ class Replica:
         """
         return exhausted(self.applying(update))
 
-    def applying(self, update: bytes, summary: Summary | None = None) -> Steps[bool]:
+    def applying(self, update: bytes) -> Steps[bool]:
         """``apply`` in steps; most updates take a single one.
 
         Until the last one returns what ``apply`` does, nothing else may be asked of the replica.
         """
         self.settle()
-        return self._take(update, summary or guard.check(update))
+        return self._take(update)
 
-    def _take(self, update: bytes, summary: Summary) -> Steps[bool]:
+    def _take(self, update: bytes) -> Steps[bool]:
+        summary = yield from _checked(update)
         if summary.astral:
-            self._surrogates.learn(update, summary)
-        if self._surrogates:
-            self._cut(summary)
+            self._surrogates.learn(update, summary, self._clocks)
         clocks = self._clocks
         news = False
         for client, (_, end) in summary.clients.items():
@@ -217,15 +224,16 @@ class Replica:
         if not news and not summary.deletes:
             return False
         if summary.parents:
-            self._measure(update, summary)
+            yield from self._measure(update, summary)
         engine = self._engine
         if summary.structs * (engine.items + summary.structs) > AT_ONCE or self._may_wait(summary):
             return (yield from self._take_in_portions(update, summary))
         engine.items += summary.structs + len(summary.marks)
-        mended = self._surrogates.mend(update, summary) if summary.astral else update
+        mended = (yield from self._mended(update, summary)) if self._surrogates else update
         fired = engine.apply(mended, watch=not news)
         if not news:
             return fired
+        clocks = self._clocks
         for client, (_, end) in summary.clients.items():
             if end > clocks.get(client, 0):
                 clocks[client] = end
@@ -257,49 +265,22 @@ class Replica:
             if self._waiting_bytes + len(update) > self._max_waiting or len(self._waiting) >= MOST_WAITING:
                 raise ProtocolError("too many updates wait for their predecessors", CloseCode.POLICY_VIOLATION)
         _check_that_it_can_be_read(update)
-        waiting = self._begun(update, summary)
+        portions = Portions((update, summary))
         try:
-            changed, moved = yield from self._engine.applying(waiting.portions, self._clocks, _hurry(summary))
+            changed, moved = yield from self._through(portions, _hurry(summary))
         except TooLong:
             yield from self._build_anew(update, summary)
+            yield from self._retry(set(summary.clients))
             return True
-        if not waiting.portions.done:
-            self._waiting.append(waiting)
+        if not portions.done:
+            self._waiting.append(_Waiting(update, portions))
             self._waiting_bytes += len(update)
         yield from self._retry(moved)
-        return changed or not waiting.portions.done
+        return changed or not portions.done
 
-    def _begun(self, update: bytes, summary: Summary) -> _Waiting:
-        mended = self._surrogates.mend(update, summary) if summary.astral else update
-        return _Waiting(update, summary, Portions((mended, summary if mended is update else guard.check(mended))))
-
-    def _build_anew(self, update: bytes, summary: Summary) -> Steps[None]:
-        """Applies an update of which a part has been applied, slowly, in one go with the old document to a new one.
-
-        The order is another then: the highest client first, and not the newest client last.
-        """
-        state = merge_updates(self.doc.get_update(), self._surrogates.mend(update, summary))
-        if not self._may_wait(summary) and (yield state):
-            renewed = Engine(self._blank(), origin=self._engine.origin, on_edit=self._edited)
-            renewed.apply(state)
-            renewed.apply(self.doc.get_update(renewed.doc.get_state()))  # what server code has written meanwhile
-            renewed.items = len(state) // SMALLEST
-            clocks = guard.state_vector(renewed.doc.get_state())
-            if all(clocks.get(client, 0) >= end for client, (_, end) in summary.clients.items()):
-                self._put(renewed)
-                self._clocks = clocks
-                yield from self._retry(set(summary.clients))
-                return
-            renewed.close()
-        self._engine.broken = True
-        raise Tangled
-
-    def _blank(self) -> Doc[Any]:
-        return Doc(client_id=self.doc.client_id, guid=self.doc.guid)
-
-    def _put(self, engine: Engine) -> None:
-        self._engine.close()
-        self._engine = engine
+    def _through(self, portions: Portions, seconds: float = inf) -> Steps[tuple[bool, set[int]]]:
+        prepare = self._prepared if self._surrogates else None
+        return self._engine.applying(portions, self._clocks, seconds, prepare)
 
     def _retry(self, moved: set[int]) -> Steps[None]:
         """Applies what waited, now that these clients have come further, until nothing moves any more."""
@@ -307,7 +288,7 @@ class Replica:
             further = set[int]()
             for waiting in self._waiting:
                 if waiting.portions.wakes(moved, self._clocks):
-                    _, also = yield from self._engine.applying(waiting.portions, self._clocks)
+                    _, also = yield from self._through(waiting.portions)
                     further |= also
             moved = further
         self._waiting = [waiting for waiting in self._waiting if not waiting.portions.done]
@@ -328,24 +309,74 @@ class Replica:
             self._on_edit(update)
 
     def _read_clocks(self) -> None:
-        self._clocks = guard.state_vector(self.doc.get_state())
+        self._clocks.clear()  # and not another one: portions may be under way
+        self._clocks.update(guard.state_vector(self.doc.get_state()))
 
     # -- nesting -----------------------------------------------------------------------------------------------------
 
-    def _measure(self, update: bytes, summary: Summary) -> None:
+    def _measure(self, update: bytes, summary: Summary) -> Steps[None]:
         """Refuses an update that nests shared types deeper than the engine can bear."""
         self._parents.update(summary.parents)
         if len(self._parents) <= FEW:
             return
-        whole = guard.links(self.doc.get_update())
-        for waiting in self._waiting:
-            whole += guard.links(waiting.update)
-        depth, new = deepest(whole, guard.links(update))
+        state, waiting = self.doc.get_update(), self.waiting
+        depth, new = yield from _walked(len(state), lambda: _depths([state, *waiting], update))
         if new > MAX_NESTING:
             reason = f"this update cannot be applied: shared types nested more than {MAX_NESTING} deep"
             raise ProtocolError(reason, CloseCode.POLICY_VIOLATION)
         if depth <= MAX_NESTING:
             self._parents.clear()
+
+    # -- the document anew -------------------------------------------------------------------------------------------
+
+    def _build_anew(self, update: bytes, summary: Summary) -> Steps[None]:
+        """Applies an update of which a part has been applied, slowly, in one go with the old document to a new one.
+
+        The order is another then: the highest client first, and not the newest client last.
+        """
+        if not self._may_wait(summary):
+            self._tear(summary)
+            state = yield from self._state()
+            yield from self._replace(merge_updates(state, self._surrogates.mend(update, summary)))
+        if any(end > self._clocks.get(client, 0) for client, (_, end) in summary.clients.items()):
+            self._engine.broken = True
+            raise Tangled
+
+    def _state(self) -> Steps[bytes]:
+        """The document as one update, with all characters cut that have been."""
+        state = self.doc.get_update()
+        if self._surrogates:
+            summary = yield from _checked(state)
+            state = self._surrogates.mend(state, summary)
+        return state
+
+    def _replace(self, state: bytes) -> Steps[None]:
+        """Puts a new document of this state in the place of the old one; raises ``ReplicaBroken``."""
+        old = self.doc
+        try:
+            built = yield from self._built(state)
+        except TooLong:
+            if not (yield Weigh(state)):
+                self._engine.broken = True
+                raise Tangled from None
+            built = self._blank()
+            built.apply(state)
+            built.items = len(state) // SMALLEST
+        meanwhile = old.get_update(built.doc.get_state())  # server code has written it
+        built.apply(self._surrogates.mend(meanwhile, guard.check(meanwhile)))
+        self._engine.adopt(built)
+        self._read_clocks()
+
+    def _built(self, state: bytes) -> Steps[Engine]:
+        """Another document of this state, in portions. Raises ``TooLong`` and ``ReplicaBroken``."""
+        summary = yield from _checked(state)
+        built = self._blank()
+        yield from built.applying(Portions((state, summary)), {}, _hurry(summary))
+        return built
+
+    def _blank(self) -> Engine:
+        doc: Doc[Any] = Doc(client_id=self.doc.client_id, guid=self.doc.guid)
+        return Engine(doc, origin=self._engine.origin, on_edit=_nothing)
 
     # -- characters cut in half --------------------------------------------------------------------------------------
 
@@ -355,36 +386,44 @@ class Replica:
         if may_hold_pairs(state):
             self._surrogates.learn(state, guard.check(state))
 
-    def _cut(self, summary: Summary) -> None:
-        """Builds the document anew where this update, or one that waits, cuts characters of it in half."""
-        torn = False
-        for part in (summary, *(waiting.summary for waiting in self._waiting)):
-            torn |= self._surrogates.tear(part.marks)
-            torn |= self._surrogates.tear((client, first) for client, (first, _) in part.clients.items())
-            torn |= self._surrogates.tear((client, self._clocks.get(client, 0)) for client in part.clients)
-        if not torn:
-            return
-        state = self.doc.get_update()
-        renewed = Engine(self._blank(), origin=self._engine.origin, on_edit=self._edited)
-        renewed.items = self._engine.items
-        renewed.apply(self._surrogates.mend(state, guard.check(state)))
-        self._put(renewed)
-        self._read_clocks()
-        self._waiting = [self._begun(waiting.update, waiting.summary) for waiting in self._waiting]
+    def _prepared(self, portion: bytes) -> Steps[bytes]:
+        """What the engine may be given in the place of a portion."""
+        return self._mended(portion, guard.check(portion))
 
+    def _mended(self, update: bytes, summary: Summary) -> Steps[bytes]:
+        """The update with its characters cut that have been. Those of the document that it cuts are cut before."""
+        if self._tear(summary):
+            state = yield from self._state()
+            yield from self._replace(state)
+        return self._surrogates.mend(update, summary) if summary.astral else update
 
-def exhausted(steps: Steps[T]) -> T:
-    """What the last of the steps returns. Whatever state there is to load is taken to load soon enough."""
-    try:
-        asked = next(steps)
-        while True:
-            asked = steps.send(None if asked is None else True)
-    except StopIteration as last:
-        return last.value  # type: ignore[no-any-return]
+    def _tear(self, summary: Summary) -> bool:
+        """Notes where an update cuts characters in half; whether any was whole before."""
+        tear, clocks = self._surrogates.tear, self._clocks
+        torn = tear(summary.marks)
+        torn |= tear((client, first) for client, (first, _) in summary.clients.items())
+        return tear((client, clocks.get(client, 0)) for client in summary.clients) or torn
 
 
 def _hurry(summary: Summary) -> float:
     return HURRY + HURRY_EACH * summary.structs
+
+
+def _checked(update: bytes) -> Steps[Summary]:
+    """``guard.check``, elsewhere where it takes long."""
+    return _walked(len(update), partial(guard.check, update))
+
+
+def _walked(size: int, work: Callable[[], T]) -> Steps[T]:
+    """What ``work`` returns, done elsewhere where there are many bytes to walk over."""
+    if size < LARGE:
+        return work()
+    result: T = yield Elsewhere(work)
+    return result
+
+
+def _depths(states: list[bytes], update: bytes) -> tuple[int, int]:
+    return deepest([link for state in states for link in guard.links(state)], guard.links(update))
 
 
 def _check_that_it_can_be_read(update: bytes) -> None:

@@ -7,7 +7,9 @@ from random import Random
 import pytest
 from pycrdt import Doc, Text
 
+from partyroom.protocols import surrogates as module
 from partyroom.protocols.guard import check
+from partyroom.protocols.lib0 import Encoder
 from partyroom.protocols.replica import Replica
 from partyroom.protocols.surrogates import Surrogates, may_hold_pairs
 from tests.unit.protocols.mutants import honest
@@ -107,3 +109,36 @@ def test_texts_without_such_characters_are_told_apart_without_a_walk() -> None:
     assert may_hold_pairs(HONEST["half a surrogate pair"][0])
     assert not may_hold_pairs(HONEST["typing"][0])
     assert not may_hold_pairs("日本 é".encode())
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_text_that_is_kept_as_a_whole_is_cut_in_the_same_places(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    dice = Random(seed)
+    text = "".join(dice.choices(["a", "é", "漢", "😀", "𠮷"], k=dice.randrange(1, 60)))
+    update = written(text)
+    marks = [(5, 7 + dice.randrange(-2, 2 * len(text) + 3)) for _ in range(8)]
+    found = []
+    for many in (0, 10**9):
+        monkeypatch.setattr(module, "_MANY", many)
+        surrogates = Surrogates()
+        surrogates.learn(update, check(update))
+        found.append([[surrogates.tear([mark]) for mark in marks], surrogates.mend(update, check(update))])
+        surrogates.learn(update, check(update))
+        assert not surrogates.tear(marks)
+    assert found[0] == found[1]
+
+
+def test_what_is_known_is_not_learnt_again() -> None:
+    update = written("😀" * 1000)
+    surrogates = Surrogates()
+    surrogates.learn(update, check(update), {5: 2007})
+    assert not surrogates
+    surrogates.learn(update, check(update), {5: 2006})
+    assert surrogates
+
+
+def written(text: str) -> bytes:
+    """A text of client 5 from clock 7 on."""
+    out = Encoder().varuint(1).varuint(1).varuint(5).varuint(7)
+    out.data.append(4)
+    return bytes(out.varuint(1).string("t").string(text).varuint(0))

@@ -1,7 +1,7 @@
 """``python -m tests.bench.tui``: what it costs until a key is on the screen, beside Textual's own widgets.
 
-One letter after the other is typed into the middle of a Python file. Measured is processor time from the key event until
-the terminal has been written to: what a user waits for beyond the 1/60 s for which Textual gathers what to paint.
+One letter after the other is typed into the middle of a Python file. Measured is processor time from the key event
+until the terminal has been written to: what a user waits for beyond the 1/60 s for which Textual gathers what to paint.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
 
+from partyroom_tui import SharedTextArea
 from rich.console import Console
 from rich.table import Table
 from textual import events
@@ -22,7 +23,6 @@ from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
 from partyroom.testing import settle
-from partyroom_tui import SharedTextArea
 from tests.unit.client.inside import Inside
 
 __all__ = ["LINES", "Cost", "code", "cost", "shared", "stock"]

@@ -8,9 +8,10 @@ from typing import Final
 
 from textual.message_pump import MessagePump
 
-__all__ = ["Beat"]
+__all__ = ["PAUSE", "Beat"]
 
 PAUSE: Final = 0.08
+"""Seconds."""
 
 
 class Beat:

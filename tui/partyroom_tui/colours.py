@@ -13,7 +13,7 @@ from zlib import crc32
 from rich.cells import cell_len, set_cell_size
 from textual.color import Color, ColorParseError
 
-__all__ = ["ANONYMOUS", "PALETTE", "colour_of", "name_of", "readable", "user"]
+__all__ = ["ANONYMOUS", "CONTRAST", "PALETTE", "colour_of", "contrast", "ink", "name_of", "readable", "user"]
 
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f3c8d")
 ANONYMOUS: Final = "Anonymous"
@@ -56,15 +56,20 @@ def colour_of(state: dict[str, Any], client: int) -> Color:
 
 def readable(colour: Color, background: Color) -> Color:
     """A colour moved towards white or black until it stands out from a background."""
-    target = Color(255, 255, 255) if background.brightness < 0.5 else Color(0, 0, 0)
+    target = ink(background)
     for step in range(11):
         found = colour.blend(target, step / 10, alpha=1.0)
-        if _contrast(found, background) >= CONTRAST:
+        if contrast(found, background) >= CONTRAST:
             return found
     return target
 
 
-def _contrast(one: Color, other: Color) -> float:
+def ink(paper: Color) -> Color:
+    """Black or white, whichever can be read on a colour."""
+    return max(Color(0, 0, 0), Color(255, 255, 255), key=lambda colour: contrast(colour, paper))
+
+
+def contrast(one: Color, other: Color) -> float:
     """WCAG's contrast ratio, from 1 to 21."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
     return (lighter + 0.05) / (darker + 0.05)

@@ -18,7 +18,7 @@ from textual.cache import LRUCache
 from textual.color import Color
 from textual.strip import Strip
 
-from .colours import readable
+from .colours import ink, readable
 from .graphemes import ceiling, floor, tabs
 from .labels import Label
 
@@ -51,8 +51,9 @@ class Painter:
         theme = area.text_theme
         base = theme.base_style or area.rich_style
         if scroll.y + y >= wrapping.height:
-            labels = area.labels(scroll.y + y)
-            return Strip.blank(area.size.width, base) if not labels else self._blank(labels, base)
+            blank = Strip.blank(area.text_width, base)
+            strip = _labelled(blank, area.labels(scroll.y + y), scroll.x)
+            return Strip.join([Strip.blank(area.gutter_width, base), strip]).apply_style(base)
         row, number = wrapping.line_at(scroll.y + y)
         start, stop = wrapping.part(row, number)
         line = area.document[row]
@@ -64,22 +65,17 @@ class Painter:
         size = area.text_width, scroll.x
         widths = tuple(tabs(line, area.indent_width)[line.count("\t", 0, start) :]) if "\t" in line else ()
         key = (line[start:stop], widths, spans, labels, fill, gutter, size, base)
-        strip = self._strips.get(key)
-        if strip is None:
-            text = line[start:stop] + " " if stop == len(line) else line[start:stop]
-            segments = list(_segments(text, spans, fill, iter(widths)))
-            strip = Strip(segments)
-            strip = strip.crop(scroll.x, scroll.x + area.text_width).extend_cell_length(area.text_width, fill)
-            strip = _labelled(strip, labels, scroll.x)
-            if gutter is not None:
-                strip = Strip.join([Strip([gutter]), strip])
-            self._strips[key] = strip = strip.apply_style(base)
+        known = self._strips.get(key)
+        if known is not None:
+            return known
+        text = line[start:stop] + " " if stop == len(line) else line[start:stop]
+        strip = Strip(_segments(text, spans, fill, iter(widths)))
+        strip = strip.crop(scroll.x, scroll.x + area.text_width).extend_cell_length(area.text_width, fill)
+        strip = _labelled(strip, labels, scroll.x)
+        if gutter is not None:
+            strip = Strip.join([Strip([gutter]), strip])
+        self._strips[key] = strip = strip.apply_style(base)
         return strip
-
-    def _blank(self, labels: tuple[Label, ...], base: Style) -> Strip:
-        area = self._area
-        strip = _labelled(Strip.blank(area.text_width, base), labels, area.scroll_offset.x)
-        return Strip.join([Strip.blank(area.gutter_width, base), strip]).apply_style(base)
 
     def _gutter(self, row: int, number: int, theme: TextAreaTheme, on_cursor_row: bool) -> Segment | None:
         area = self._area
@@ -157,6 +153,8 @@ def _labelled(strip: Strip, labels: tuple[Label, ...], left: int) -> Strip:
     """Names over a strip that begins at the cell ``left``."""
     for label in labels:
         start, end = label.x - left, label.end - left
+        if start < 0 or end > strip.cell_length:
+            continue  # it has just been scrolled there, and is about to be placed elsewhere
         name = Segment(f" {label.name} ", _flag(label.colour))
         strip = Strip.join([strip.crop(0, start), Strip([name], end - start), strip.crop(end)])
     return strip
@@ -166,7 +164,7 @@ def _labelled(strip: Strip, labels: tuple[Label, ...], left: int) -> Strip:
 def _caret(colour: Color, background: Color) -> Style:
     """Underlined as well as coloured: the user's own cursor is not."""
     shown = readable(colour, background)
-    return Style(color=_ink(shown), bgcolor=shown.rich_color, bold=True, underline=True)
+    return Style(color=ink(shown).rich_color, bgcolor=shown.rich_color, bold=True, underline=True)
 
 
 @lru_cache(256)
@@ -176,8 +174,4 @@ def _tint(colour: Color, background: Color) -> Style:
 
 @lru_cache(256)
 def _flag(colour: Color) -> Style:
-    return Style(color=_ink(colour), bgcolor=colour.rich_color, bold=True)
-
-
-def _ink(paper: Color) -> str:
-    return "#000000" if paper.brightness > 0.5 else "#ffffff"
+    return Style(color=ink(colour).rich_color, bgcolor=colour.rich_color, bold=True)

@@ -10,7 +10,7 @@ The tree is of what is *shown*: each line followed by ``\\n``, whatever its line
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,6 +44,7 @@ class Syntax:
         self._parser = Parser(language)
         self._bytes = Sums(_size(line) for line in document.lines)
         self._rows: dict[int, tuple[Highlight, ...]] = {}
+        self._guessed: set[int] = set()
         self.behind = False
         """Whether there is something to catch up with."""
         self.is_quick = True
@@ -67,7 +68,7 @@ class Syntax:
         )
         self.behind = True
         if change.shift:
-            self._rows.clear()
+            self.forget()
         for row in range(first, first + change.new):
             self._rows.pop(row, None)
 
@@ -76,46 +77,61 @@ class Syntax:
         if not self.behind:
             return set()
         began = perf_counter()
-        tree = self._parser.parse(self._read, self._tree)
+        tree = self._parser.parse(_reader(self._document), self._tree)
         changed = self._tree.changed_ranges(tree)
         self._tree, self.behind = tree, False
         self.is_quick = perf_counter() - began < QUICK
         seen = {row for part in changed for row in self._rows if part.start_point[0] <= row <= part.end_point[0]}
+        seen |= self._guessed
         for row in seen:
-            del self._rows[row]
+            self._rows.pop(row, None)
+        self._guessed = set()
         return seen
 
     def row(self, row: int) -> tuple[Highlight, ...]:
-        """The highlights of a line, those that were captured later on top."""
+        """The highlights of a line: the inner over the outer, and later patterns of the query over earlier ones."""
         if row not in self._rows:
             self._ask(row, min(row + AHEAD, self._document.line_count))
         return self._rows[row]
+
+    def forget(self) -> None:
+        """Ask the tree again, for all lines."""
+        self._rows.clear()
 
     def _ask(self, first: int, last: int) -> None:
         """Ask the tree for the lines from ``first`` to before ``last``, or to the first that is known."""
         from tree_sitter import QueryCursor
 
         last = next((row for row in range(first + 1, last) if row in self._rows), last)
-        rows: dict[int, list[Highlight]] = {row: [] for row in range(first, last)}
+        rows: dict[int, dict[Highlight, None]] = {row: {} for row in range(first, last)}
         cursor = QueryCursor(self._query)
         cursor.set_point_range((first, 0), (last, 0))
-        for name, nodes in cursor.captures(self._tree.root_node).items():
-            for node in nodes:
-                (top, left), (bottom, right) = node.start_point, node.end_point
-                for row in range(max(top, first), min(bottom, last - 1) + 1):
-                    end = right if row == bottom else None
-                    if end != 0:
-                        rows[row].append((left if row == top else 0, end, name))
+        found = {
+            (node.start_byte, -node.end_byte, pattern, name): (node.start_point, node.end_point)
+            for pattern, captured in cursor.matches(self._tree.root_node)
+            for name, nodes in captured.items()
+            for node in nodes
+        }
+        for (*_, name), ((top, left), (bottom, right)) in sorted(found.items()):
+            for row in range(max(top, first), min(bottom, last - 1) + 1):
+                end = right if row == bottom else None
+                if end != 0:
+                    rows[row][left if row == top else 0, end, name] = None
         if len(self._rows) > 64 * AHEAD:
-            self._rows.clear()
+            self.forget()
+        if self.behind:
+            self._guessed.update(rows)
         self._rows.update((row, tuple(found)) for row, found in rows.items())
 
-    def _read(self, offset: int, point: tuple[int, int]) -> bytes:
-        """What tree-sitter asks for: the rest of a line from some byte on."""
+
+def _reader(document: LinesDocument) -> Callable[[int, tuple[int, int]], bytes]:
+    """What tree-sitter asks for the rest of a line; a tree holds it, where no garbage is collected."""
+
+    def read(offset: int, point: tuple[int, int]) -> bytes:
         row, column = point
-        if row >= self._document.line_count:
-            return b""
-        return self._document.lines[row].encode()[column:] + b"\n"
+        return document.lines[row].encode()[column:] + b"\n" if row < document.line_count else b""
+
+    return read
 
 
 def _size(line: str) -> int:

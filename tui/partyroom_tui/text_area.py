@@ -34,7 +34,7 @@ from textual.strip import Strip
 
 from partyroom.client import Change, DocumentClient, PartyroomError, SpanEdit
 
-from .beat import Beat
+from .beat import PAUSE, Beat
 from .cursors import Cursor, Cursors, shown_cursor
 from .editor import Editor, TextAreaOptions
 from .history import SharedHistory
@@ -56,8 +56,9 @@ _SHOWING: Final[WeakKeyDictionary[DocumentClient, object]] = WeakKeyDictionary()
 class SharedTextArea(Editor):
     """The text ``root`` of a ``client``'s document, which need not be started yet, nor connected.
 
-    ``undo_pause`` is how many seconds may lie between two keys of one step of undo. The text is the room's: it is not
-    given here, and setting ``text`` edits what everybody sees.
+    ``undo_pause`` is how many seconds may lie between two keys of one step of undo, and ``beat`` how many lie at least
+    between two times that the others are told where the cursor is. The text is the room's: it is not given here, and
+    setting ``text`` edits what everybody sees.
     """
 
     following: Reactive[int | None] = reactive(None, init=False, repaint=False)
@@ -81,6 +82,7 @@ class SharedTextArea(Editor):
         root: str = "notes",
         *,
         undo_pause: float = 0.5,
+        beat: float = PAUSE,
         **options: Unpack[TextAreaOptions],
     ) -> None:
         self.client = client
@@ -101,7 +103,7 @@ class SharedTextArea(Editor):
         super().__init__(**options)
         self._steps = SharedHistory(client, self.shared, undo_pause)
         self.history = self._steps
-        self._beat = Beat(self, self._show_cursor)
+        self._beat = Beat(self, self._show_cursor, beat)
 
     # -- beginning and end -------------------------------------------------------------------------------------------
 
@@ -115,6 +117,7 @@ class SharedTextArea(Editor):
         self._set_document("", self.language)  # there may be more of it by now
         self._people_changed()
         self._status_changed()
+        self._beat()
 
     def _on_unmount(self) -> None:
         for unhear in self._unhear:
@@ -156,6 +159,7 @@ class SharedTextArea(Editor):
         self.refresh_rows(*self.cursors.place())
         self._relabel()
         self._keep_up()
+        self._beat()  # what the cursor clung to may have gone
 
     # -- the user edits ----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEIGHT", "WIDTH", "BoardView"]
 
-WIDTH, HEIGHT = 1600, 900
+WIDTH, HEIGHT = 1600, 700
 """Of the drawing, in its own units; pages scale it to what room they have."""
 MOST_POINTS: Final = 2000
 MOST_DRAFTED: Final = 400
@@ -48,7 +48,7 @@ class BoardView(ListView):
         self._show_drafts()
 
     def draw(self, points: Sequence[tuple[float, float]], *, color: str = "", width: float = 4) -> None:
-        """Draw a line through points (x from 0 to 1600, y from 0 to 900), in your own colour unless one is given.
+        """Draw a line through points (x from 0 to 1600, y from 0 to 700), in your own colour unless one is given.
 
         Raises ``ValueError`` for what is no line.
         """

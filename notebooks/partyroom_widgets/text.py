@@ -52,7 +52,7 @@ class TextView(View):
     def __init__(self, room: Room, name: str, *, language: Language = "", label: str = "", height: str = "") -> None:
         self.text: SharedText = room.client.text(name)
         """The text for Python: it reads like a ``str``, and is edited in place."""
-        self._tunnels = Tunnels(room, self.send)
+        self._tunnels = Tunnels(room, lambda message, buffers=None: self.send(message, buffers))
         super().__init__(room, name=name, language=language, label=label or name, layout={"height": height or None})
         self.watch(room.client.on_presence(lambda *clients: self._show_carets()))
         self.watch(self._tunnels.close)
@@ -120,7 +120,7 @@ def where(room: Room) -> dict[str, str]:
     hidden = bool(token) and not said  # the server wants one, and this is none for pages
     exposed = bool(said) and parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1")
     path = f"parties/{parts.path.rpartition('/parties/')[2]}" if ours else ""
-    return {"path": path, "url": "" if hidden or exposed else room.link, "token": said}
+    return {"path": path, **({"url": "", "token": ""} if hidden or exposed else {"url": room.link, "token": said})}
 
 
 def _caret(person: Person) -> dict[str, Any] | None:

@@ -48,9 +48,11 @@ class View(anywidget.AnyWidget):
     read_only = traitlets.Bool().tag(sync=True)
     me: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
+    _removes: list[Callable[[], None]] | tuple[()] = ()  # also of one whose making failed, which is closed all the same
+
     def __init__(self, room: Room, **more: Any) -> None:
         self._room = room
-        self._removes: list[Callable[[], None]] = []
+        self._removes = []
         super().__init__(room=room.name, **more)
         self.on_msg(self._heard)
         self.watch(room.client.on_status(lambda status: self._stand()))
@@ -59,7 +61,7 @@ class View(anywidget.AnyWidget):
 
     def watch(self, remove: Callable[[], None]) -> None:
         """Have ``remove()`` called at the end."""
-        self._removes.append(remove)
+        self._removes = [*self._removes, remove]
 
     def stop(self) -> None:
         """Follow the room no more; what is shown stays. Stopping twice is fine."""

@@ -1,8 +1,11 @@
 // A shared drawing in SVG. With the keyboard: arrows move the pen, Space puts it down and lifts it.
 
 const SVG = "http://www.w3.org/2000/svg";
-const COLORS = ["#d6336c", "#c2410c", "#a16207", "#15803d", "#0369a1", "#7c3aed", "#6b7280"];
-const NAMES = ["Pink", "Orange", "Ochre", "Green", "Blue", "Violet", "Grey"];
+// What people are painted in (people.py): each begins with their own.
+const COLORS = [
+  "#d6336c", "#c2410c", "#a16207", "#15803d", "#0f766e", "#0369a1", "#4f46e5", "#7c3aed", "#a21caf",
+];
+const NAMES = ["Pink", "Orange", "Ochre", "Green", "Teal", "Blue", "Indigo", "Violet", "Magenta"];
 const WIDTHS = [4, 10, 24];
 const OFTEN = 60; // ms between two looks at a stroke that is being drawn
 const STEP = 20;
@@ -52,7 +55,7 @@ function render(context) {
   told.setAttribute("role", "status");
   body.append(sheet, told);
 
-  let color = COLORS.includes(model.get("me").color) ? model.get("me").color : COLORS[4];
+  let color = COLORS.includes(model.get("me").color) ? model.get("me").color : COLORS[5];
   let width = WIDTHS[0];
   const colors = make("span", "partyroom-choices");
   const widths = make("span", "partyroom-choices");

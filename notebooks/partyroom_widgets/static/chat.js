@@ -38,12 +38,11 @@ function render(context) {
   log.tabIndex = 0;
   const hint = make("div", "partyroom-writing");
   hint.setAttribute("aria-live", "polite");
-  const form = make("form", "partyroom-say");
+  const form = make("div", "partyroom-say");
   const field = make("input");
   Object.assign(field, { type: "text", maxLength: 4000, placeholder: "Say something to everybody", autocomplete: "off" });
   field.setAttribute("aria-label", "Your message");
-  const send = button("partyroom-primary", "Send");
-  send.type = "submit";
+  const send = button("partyroom-primary", "Send", () => say());
   form.append(field, send);
   body.append(log, hint, form);
 
@@ -75,14 +74,18 @@ function render(context) {
     clearTimeout(resting);
     resting = setTimeout(rest, RESTING);
   });
-  form.addEventListener("submit", (event) => {
+  field.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing) return;
     event.preventDefault();
+    say();
+  });
+  const say = () => {
     const text = field.value.trim();
     if (!text) return;
     model.send({ type: "say", text });
     field.value = "";
     rest();
-  });
+  };
 
   const stops = [
     end,

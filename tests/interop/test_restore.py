@@ -1,4 +1,4 @@
-"""``partyroom restore --replace`` under live editors: they do not bring back what they had, and nothing is there twice."""
+"""``partyroom restore --replace`` under live editors: they bring nothing back, and nothing is there twice."""
 
 from __future__ import annotations
 

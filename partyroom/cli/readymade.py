@@ -1,4 +1,4 @@
-"""What ``partyroom serve`` serves without a target: documents (for Hocuspocus' clients too), chats, relays and games."""
+"""What ``partyroom serve`` serves without a target: documents (for Hocuspocus' clients too), chat, relay, game."""
 
 from __future__ import annotations
 

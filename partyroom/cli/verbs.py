@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .dump import dump, restore
-from .join import join
+from .join import join, ssh
 from .rooms import cron, rooms, tail
 from .serve import serve
 from .start import init
@@ -44,6 +44,7 @@ def settle(
 app.command()(serve)
 app.command()(init)
 app.command()(join)
+app.command()(ssh)
 app.add_typer(rooms, name="rooms")
 app.command()(tail)
 app.command()(cron)

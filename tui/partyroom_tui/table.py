@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
@@ -21,8 +22,9 @@ from .ordered import Ordered
 
 __all__ = ["SharedTable"]
 
-WIDEST = 40
-"""Cells of a value that are shown."""
+WIDEST: Final = 40
+"""The most characters of a value that are shown."""
+NARROWEST: Final = 8
 
 
 class SharedTable(Vertical):
@@ -223,18 +225,23 @@ class SharedTable(Vertical):
         if shown == self._shown or not self.is_mounted:
             return
         self._shown = shown
-        (row, column), grid = self.chosen, self.grid
+        (chosen_row, chosen_column), grid = self.chosen, self.grid
         scroll = grid.scroll_offset
         self._column_ids, self._row_ids = list(columns), list(rows)
         self._drawing = True
         grid.clear(columns=True)
+        cells = {
+            id: [self._cell(_value(one, id), others.get((row, id))) for row, one in rows.items()] for id in columns
+        }
         for id in columns:
-            grid.add_column(Text(_value(columns[id], "name")), key=id)
-        for id, values in rows.items() if columns else ():
-            grid.add_row(*(self._cell(_value(values, one), others.get((id, one))) for one in columns), key=id)
+            name = Text(_value(columns[id], "name"))
+            width = max(cell_len(text.plain) for text in (name, *cells[id]))
+            grid.add_column(name, key=id, width=max(width, NARROWEST))
+        for number, id in enumerate(rows if columns else ()):
+            grid.add_row(*(column[number] for column in cells.values()), key=id)
         grid.cursor_coordinate = Coordinate(
-            self._row_ids.index(row) if row in rows else min(grid.cursor_row, max(len(rows) - 1, 0)),
-            self._column_ids.index(column) if column in columns else 0,
+            self._row_ids.index(chosen_row) if chosen_row in rows else min(grid.cursor_row, max(len(rows) - 1, 0)),
+            self._column_ids.index(chosen_column) if chosen_column in columns else 0,
         )
         grid.scroll_to(scroll.x, scroll.y, animate=False)
         self._drawing = False
@@ -251,7 +258,6 @@ class SharedTable(Vertical):
 
     def _cell(self, value: str, other: tuple[str, str] | None) -> Text:
         text = Text(value if len(value) <= WIDEST else value[: WIDEST - 1] + "…", no_wrap=True)
-        text.pad_right(max(8 - len(text), 0))
         if _is_number(value):
             text.justify = "right"
         if other is not None:

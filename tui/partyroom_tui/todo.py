@@ -68,7 +68,7 @@ class SharedTodo(Vertical):
         """How much is done, the things, and a field for another one."""
         yield Label(id="todo-done")
         yield TodoList()
-        yield Input(placeholder="What is to be done?", max_length=500)
+        yield Input(placeholder="What is to be done?", max_length=500, select_on_focus=False)
 
     def on_mount(self) -> None:
         """Begin to look."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import os
 import signal
 import socket
 import sys
@@ -12,6 +13,7 @@ import webbrowser
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Annotated, Any
 
 import typer
@@ -31,6 +33,9 @@ from .rooms import fail
 from .target import TargetError
 
 __all__ = ["serve"]
+
+PATIENCE = 2.0
+"""Seconds that work on other threads has to end when the server has stopped."""
 
 
 def _configured(context: typer.Context, path: Path | None) -> Path | None:
@@ -130,7 +135,13 @@ def _run(work: Coroutine[Any, Any, int | None]) -> int | None:
     with suppress(ImportError):
         from uvloop import new_event_loop as loop_factory
     with asyncio.Runner(loop_factory=loop_factory) as runner:
-        return runner.run(work)
+        again_on = runner.run(work)
+        # Everything is on disk. What a thread still computes has nobody to give it to, and Python would wait for it.
+        patience = Timer(PATIENCE, os._exit, [0])
+        patience.daemon = True
+        patience.start()
+    patience.cancel()
+    return again_on
 
 
 async def _serve(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import Any, Final, Literal, TypeAlias
 
 from .content import Content
@@ -56,6 +57,8 @@ class _Comparison:
         self._new, self._gone = without(now[1], then[1]), without(then[1], now[1])
         self._types = {"insert": _types(now[0]), "delete": _types(then[0])}
         self._by = by
+        self._run: list[Any] = []
+        self._what, self._room = "", 0
         self._todo: deque[tuple[Path, Shared]] = deque(((name,), root) for name, root in woven.roots.items())
 
     def run(self) -> None:
@@ -63,12 +66,13 @@ class _Comparison:
         while self._todo:
             path, shared = self._todo.popleft()
             self._list(path, shared.list)
-            for key, chain in shared.keys.items():
-                self._key(path, key, chain)
+            for key, entries in shared.keys.items():
+                self._key(path, key, entries)
+        self._end_run()
 
-    def _list(self, path: Path, chain: Chain) -> None:
+    def _list(self, path: Path, items: Chain) -> None:
         index = 0
-        for item in chain:
+        for item in items:
             if item.kind == DELETED:
                 continue
             for piece in pieces_of(item, self._now):
@@ -84,9 +88,9 @@ class _Comparison:
                         self._todo.append(((*path, index), part.content))
                     index += 0 if part.kind == FORMAT else part.length
 
-    def _key(self, path: Path, key: str, chain: Chain) -> None:
+    def _key(self, path: Path, key: str, entries: Chain) -> None:
         then = now = None
-        for item in chain:
+        for item in entries:
             last = item.client, item.clock + item.length - 1
             then = item if holds(self._then, last) else then
             now = item if holds(self._now, last) else now
@@ -112,6 +116,7 @@ class _Comparison:
     def _note_key(self, path: Path, key: str, change: str, what: Literal["insert", "delete"], item: Item) -> None:
         ((_, _, by), *_) = self._by[what](item.client, item.clock, item.clock + 1)
         value = self._value(item, what)
+        self._end_run()
         self.found.append(
             {"path": list(path), "key": key, change: value[-1] if isinstance(value, list) else value, "by": by}
         )
@@ -129,15 +134,25 @@ class _Comparison:
 
     def _add(self, change: Change, what: str) -> None:
         """Note a change, as a part of the one before where it goes on with that."""
-        last = self.found[-1] if self.found else {}
         value: Any = change.get(what)
-        earlier: Any = last.get(what)
-        if value is not None and type(value) is type(earlier) and last["path"] == change["path"]:
-            room = _length(earlier) if what == "insert" else 0
-            if (last["index"] + room, last["by"]) == (change["index"], change["by"]):
-                last[what] = earlier + value
+        if value is not None and self._run and what == self._what and type(value) is type(self._run[0]):
+            last = self.found[-1]
+            ahead = self._room if what == "insert" else 0
+            if (last["path"], last["index"] + ahead, last["by"]) == (change["path"], change["index"], change["by"]):
+                self._run.append(value)
+                self._room += _length(value)
                 return
+        self._end_run()
         self.found.append(change)
+        if value is not None:
+            self._run, self._what, self._room = [value], what, _length(value)
+
+    def _end_run(self) -> None:
+        """Put the parts of the last change together: once, for there may be a great many."""
+        if len(self._run) > 1:
+            texts = isinstance(self._run[0], str)
+            self.found[-1][self._what] = "".join(self._run) if texts else [*chain.from_iterable(self._run)]
+        self._run = []
 
 
 def _length(value: Any) -> int:
@@ -153,8 +168,8 @@ def _types(content: Content) -> dict[Id, Shared]:
     todo = list(content.roots.values())
     while todo:
         shared = todo.pop()
-        for chain in (shared.list, *shared.keys.values()):
-            for item in chain:
+        for items in (shared.list, *shared.keys.values()):
+            for item in items:
                 if item.kind == TYPE:
                     found[item.client, item.clock] = item.content
                     todo.append(item.content)

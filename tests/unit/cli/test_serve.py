@@ -103,6 +103,26 @@ async def test_it_says_where_it_is_and_ends_at_a_signal_with_a_goodbye_to_all(tm
         assert child.said[-1] == "partyroom: stopping"
 
 
+ENDLESS = """
+import asyncio, time
+from partyroom import Party, Response
+
+class Busy(Party):
+    def on_request(self, request):
+        asyncio.get_running_loop().run_in_executor(None, time.sleep, 3600)
+        return Response("begun")
+"""
+
+
+async def test_work_that_goes_on_in_a_thread_does_not_keep_it_from_ending(tmp_path: Path) -> None:
+    (tmp_path / "busy.py").write_text(ENDLESS)
+    async with Child.started("busy.py", cwd=tmp_path) as child:
+        place = await child.address()
+        async with aiohttp.request("GET", f"http://{place}/parties/busy/any") as answer:
+            assert await answer.text() == "begun"
+        assert await child.end(signal.SIGTERM, within=10) == 0
+
+
 async def test_a_taken_port_is_refused_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

@@ -13,6 +13,7 @@ they open the document; the first author under whose hand an id appears is the o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from ..connection import Connection
@@ -27,6 +28,8 @@ __all__ = ["SERVER", "Author", "Authors", "author_of", "clients_of", "shown_name
 CLIENT: Final = "document/client/"
 MOST_CLIENTS: Final = 5_000
 """Client ids that are remembered, the latest ones."""
+MOST_AT_ONCE: Final = MOST_CLIENTS // 10
+"""Of those that write for the first time within one beat. More are no people, or somebody brings others' work."""
 LONGEST: Final = 200
 """Characters of an identity or a name."""
 
@@ -93,7 +96,8 @@ class Authors:
 
     async def meet(self, wrote: Mapping[int, Author], now: float) -> dict[str, Any]:
         """The rows to be stored for clients that have just written; nothing where all of them are known already."""
-        new = {client: author for client, author in wrote.items() if not self._is_known(client, author)}
+        unknown = ((client, author) for client, author in wrote.items() if not self._is_known(client, author))
+        new = dict(islice(unknown, MOST_AT_ONCE))
         if not new:
             return {}
         stored = await self._storage.get([f"{CLIENT}{client}" for client in new])

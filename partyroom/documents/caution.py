@@ -97,6 +97,7 @@ class Caution:
                     self._be_careful(document)
                 await self._bears(document, left.data, "somebody, whose server died")
         except BaseException:
+            self._be_careful(document)  # the note has been taken: who comes next shall not load this without a trial
             self.close()
             raise
         if self._room.clock.now() >= document.careful_until:

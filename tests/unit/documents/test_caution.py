@@ -12,9 +12,11 @@ from typing import Any
 
 import pytest
 
+from partyroom import DocumentParty, Lobby
 from partyroom.documents.trial import Outcome, Trial, TrialFailed
 from partyroom.http import Address
 from partyroom.stores.sqlite import SQLiteStore
+from partyroom.testing import fetch
 from tests.unit.documents.test_lineage import document as typed
 
 HERE = Path(__file__).parent / "mortal"
@@ -134,6 +136,25 @@ class TestAStoredUpdateThatKills:
             assert run(path, "more")["codes"] == "the room did not start"
         assert set(stored) <= set(keys(path))
         assert "DEADLY" in run(path, mortal=False)["text"]
+
+    async def test_is_not_loaded_without_a_trial_at_the_second_visit_either(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert run(path, *map(str, range(30)), mortal=False)["codes"] == [None]
+        store = SQLiteStore(path)
+        await store.open()
+        assert store.in_flight is not None
+        store.in_flight.of(Address("notes", "today"), "loading").began()
+        await store.close()
+
+        async def dies(trial: Trial, snapshot: bytes | None = None) -> Outcome:
+            return Outcome.DIED
+
+        monkeypatch.setattr(Trial, "begin", dies)
+        for _ in range(2):  # processes, of which the second finds no note
+            async with Lobby({"notes": DocumentParty}, store=SQLiteStore(path)) as lobby:
+                for _ in range(2):
+                    assert (await fetch(lobby, "/parties/notes/today/doc.txt")).status == 500
 
 
 class TestTheChildProcess:

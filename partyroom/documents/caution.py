@@ -10,7 +10,7 @@ So what is about to be applied is noted in the file that a store keeps for this 
 one, as in memory, remembers nothing over a crash anyhow). A process that starts and finds a note loads *that* document
 with care: a child process tries everything first (``trial``). If nothing of it kills, the last process has died of
 something else, and that is all. What does kill goes to quarantine, and for ``CAREFUL_FOR`` seconds every update from
-outside @
+outside is tried in that child first, before it is applied here.
 """
 
 from __future__ import annotations

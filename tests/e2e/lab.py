@@ -136,5 +136,5 @@ class Notebook(Window):
         await self.page.mouse.move(*places[0])
         await self.page.mouse.down()
         for place in places[1:]:
-            await self.page.mouse.move(*place, steps=8)
+            await self.page.mouse.move(*place, steps=3)
         await self.page.mouse.up()

@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
+import partyroom
 from tests.e2e.conftest import HERE
 from tests.e2e.lab import CONFIG, Notebook, settle, write_notebook
 from tests.interop.server import Server
@@ -221,3 +222,29 @@ async def test_a_picture(two: tuple[Notebook, Notebook], tmp_path: Path, dark: b
     await ada.page.screenshot(path=picture)
     assert 10_000 < picture.stat().st_size < 400_000
     assert [said for said in ada.complaints if "partyroom" in said or "Yjs" in said] == []
+
+
+async def test_a_script_is_in_the_room_too_and_its_name_is_no_markup(
+    two: tuple[Notebook, Notebook], rooms: Server
+) -> None:
+    ada, _ = two
+    user = {"name": HOSTILE, "color": "red;background:url(x)"}
+    script = await asyncio.to_thread(partyroom.connect, "lesson", server=f"http://{rooms.host}", user=user)
+    script.set_presence(
+        drawing={"board": "sketch", "points": [100, 100, 300, 300], "color": "#d6336c", "width": 8},
+        cell={"table": "cities", "row": 2, "column": 0},
+        typing=True,
+    )
+    script.text("mean.py").append("\n# from a script")
+    for one in two:
+        await expect(one.lines.last).to_have_text("# from a script")
+        await expect(one.view("board").locator(".partyroom-sheet text")).to_have_text(HOSTILE)
+        await expect(one.grid_cell(2, 0)).to_have_attribute("data-name", HOSTILE)
+        await expect(one.view("chat").locator(".partyroom-writing")).to_have_text(f"{HOSTILE} is writing")
+        await expect(one.page.locator("img[src=x]")).to_have_count(0)
+    await ada.fill_cell(2, 0, "Lima")
+    async with asyncio.timeout(10):
+        while script.map("table.cities.cells").get("2:0") != "Lima":  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await asyncio.to_thread(script.close)
+    await expect(ada.view("board").locator(".partyroom-sheet text")).to_have_count(0)

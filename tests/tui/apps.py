@@ -15,7 +15,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widget import Widget
 
-__all__ = ["WIDE", "Person", "eventually", "in_room"]
+__all__ = ["WIDE", "Person", "eventually", "in_room", "screen_text"]
 
 WIDE = (110, 32)
 Found = TypeVar("Found", bound=Widget)

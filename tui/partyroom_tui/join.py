@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from textual.app import App, SystemCommand
 from textual.driver import Driver
@@ -21,8 +20,8 @@ __all__ = ["JoinApp", "run"]
 class JoinApp(App[None]):
     """The whole app. With a room in ``place`` it begins there, otherwise in the lobby.
 
-    ``file`` is kept in step with the notes of the room that it begins in. ``confined`` is for guests: they stay in that
-    room, and nothing of this computer is written to. ``ssh`` is shown to those who share (see ``share.ways_in``).
+    ``confined`` is for guests: they stay in that room, and nothing of this computer is written to. ``ssh`` is shown to
+    those who share (see ``share.ways_in``).
     """
 
     TITLE = "partyroom"
@@ -33,7 +32,6 @@ class JoinApp(App[None]):
         *,
         name: str,
         color: str | None = None,
-        file: Path | None = None,
         recent: Recent | None = None,
         confined: bool = False,
         ssh: str = "",
@@ -44,7 +42,6 @@ class JoinApp(App[None]):
         self.place = place
         self._who = name
         self._color = color
-        self._file = file
         self._recent = recent or Recent()
         self._confined = confined
         self._ssh = ssh
@@ -65,8 +62,7 @@ class JoinApp(App[None]):
             return
         if not self._confined:
             self._recent.add(place)
-        file, self._file = self._file, None
-        await self.push_screen(RoomScreen(seat, file=file, ssh=self._ssh, can_leave=not self._confined))
+        await self.push_screen(RoomScreen(seat, ssh=self._ssh, can_leave=not self._confined))
 
     async def on_lobby_screen_chosen(self, event: LobbyScreen.Chosen) -> None:
         """A room was chosen."""
@@ -82,6 +78,6 @@ class JoinApp(App[None]):
                 yield SystemCommand(title, help, callback)
 
 
-def run(place: Place, *, name: str, color: str | None = None, file: Path | None = None) -> None:
+def run(place: Place, *, name: str, color: str | None = None) -> None:
     """Run it in this terminal until the user leaves."""
-    JoinApp(place, name=name, color=color, file=file).run()
+    JoinApp(place, name=name, color=color).run()

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
@@ -60,17 +59,16 @@ class RoomScreen(Screen[None]):
         ("f2", "side", "Chat"),
         ("f3", "share", "Share"),
         ("f4", "leave", "Leave"),
-        ("ctrl+pageup", "tab(-1)", "Tab before"),
-        ("ctrl+pagedown", "tab(1)", "Next tab"),
+        Binding("ctrl+pageup", "tab(-1)", "Tab before", show=False),
+        Binding("ctrl+pagedown", "tab(1)", "Next tab", show=False),
     ]
 
-    def __init__(self, seat: Seat, *, file: Path | None = None, ssh: str = "", can_leave: bool = True) -> None:
+    def __init__(self, seat: Seat, *, ssh: str = "", can_leave: bool = True) -> None:
         super().__init__()
         self.seat = seat
         self.client = seat.client
         self.following: int | None = None
         """Whom the user follows, by client id."""
-        self._file = file
         self._ssh = ssh
         self._can_leave = can_leave
         self._unread = 0

@@ -69,7 +69,10 @@ class SharedTable(Vertical):
         """The table, and a field for the cell that is edited."""
         yield DataTable(zebra_stripes=True, cursor_type="cell")
         yield Input(
-            placeholder="Ctrl+T adds a column, Ctrl+N a row; Enter edits a cell", disabled=True, max_length=1000
+            placeholder="Ctrl+T adds a column, Ctrl+N a row; Enter edits a cell",
+            disabled=True,
+            max_length=1000,
+            select_on_focus=False,
         )
 
     def on_mount(self) -> None:

@@ -90,7 +90,7 @@ class Seat:
 async def seated(client: DocumentClient, size: tuple[int, int] = (60, 16), **options: Any) -> AsyncIterator[Seat]:
     """A person with a client."""
     area = SharedTextArea(client, "body", **{"undo_pause": 0, "beat": 0, **options})
-    async with OneArea(area).run_test(size=size) as pilot:
+    async with OneArea(area).run_test(size=size, notifications=True) as pilot:
         area.focus()
         await pilot.pause()
         yield Seat(client, area, pilot)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from partyroom_tui.document import LinesDocument
-from partyroom_tui.graphemes import cells, floor
+from partyroom_tui.graphemes import ceiling, cells, floor
 from partyroom_tui.navigation import GraphemeNavigator
 from partyroom_tui.wrapping import Wrapping
 from textual.document._document import Document
@@ -69,6 +69,27 @@ def test_no_row_is_wider_than_the_screen_unless_one_character_is(text: str) -> N
         start, stop = wrapping.part(row, part)
         line = wrapping.document[row]
         assert "\t" in line or wrapping.cells(y) <= 10 or floor(line, stop - 1) == start
+
+
+@few
+@given(texts, st.integers(0, 30), st.integers(1, 20))
+def test_what_is_seen_of_a_line_is_what_lies_between_two_edges(text: str, left: int, width: int) -> None:
+    wrapping = Wrapping(LinesDocument(text))
+    for row, line in enumerate(wrapping.document.lines):
+        cut, first, last = wrapping.window(row, 0, left, width)
+
+        def at(column: int, row: int = row) -> int:
+            return wrapping.location_to_offset((row, column)).x
+
+        assert 0 <= cut < 4
+        if first < last:
+            assert at(first) - cut == left, "what is seen begins elsewhere"
+            assert at(last) <= left + width, "more is seen than there is room for"
+            assert last == len(line) or at(ceiling(line, last + 1)) > left + width, (
+                "less is seen than there is room for"
+            )
+        else:
+            assert at(len(line)) <= left or cut or at(ceiling(line, first + 1)) > left + width
 
 
 @pytest.mark.parametrize("line", ["ae\u0301b", "👩\u200d👩\u200d👧x", "漢字", "❤\ufe0f!", "👍🏽"])

@@ -55,22 +55,20 @@ class Painter:
             strip = _labelled(blank, area.labels(scroll.y + y), scroll.x)
             return Strip.join([Strip.blank(area.gutter_width, base), strip]).apply_style(base)
         row, number = wrapping.line_at(scroll.y + y)
-        start, stop = wrapping.part(row, number)
         line = area.document[row]
+        left, start, stop = wrapping.window(row, number, scroll.x, area.text_width)
         on_cursor_row = area.highlight_cursor_line and area.has_cursor and area.selection.end[0] == row
         fill = (theme.cursor_line_style if on_cursor_row else None) or Style()
         spans = tuple(self._spans(row, line, start, stop, theme))
         labels = area.labels(scroll.y + y)
         gutter = self._gutter(row, number, theme, on_cursor_row)
-        size = area.text_width, scroll.x
         widths = tuple(tabs(line, area.indent_width)[line.count("\t", 0, start) :]) if "\t" in line else ()
-        key = (line[start:stop], widths, spans, labels, fill, gutter, size, base)
+        text = " " * left + line[start:stop] + " " * (stop == len(line))
+        key = (text, left, widths, spans, labels, fill, gutter, scroll.x, area.text_width, base)
         known = self._strips.get(key)
         if known is not None:
             return known
-        text = line[start:stop] + " " if stop == len(line) else line[start:stop]
-        strip = Strip(_segments(text, spans, fill, iter(widths)))
-        strip = strip.crop(scroll.x, scroll.x + area.text_width).extend_cell_length(area.text_width, fill)
+        strip = Strip(_segments(text, left, spans, fill, iter(widths))).adjust_cell_length(area.text_width, fill)
         strip = _labelled(strip, labels, scroll.x)
         if gutter is not None:
             strip = Strip.join([Strip([gutter]), strip])
@@ -135,13 +133,13 @@ def _column(line: str, at: int) -> int:
     return at if line.isascii() else len(line.encode()[:at].decode(errors="ignore"))
 
 
-def _segments(text: str, spans: tuple[Span, ...], fill: Style, widths: Iterator[int]) -> Iterator[Segment]:
-    """The text cut where styles change, with tabs as wide as they are."""
-    cuts = sorted({0, len(text), *(at for span in spans for at in span[:2] if at < len(text))})
-    for start, end in pairwise(cuts):
+def _segments(text: str, left: int, spans: tuple[Span, ...], fill: Style, widths: Iterator[int]) -> Iterator[Segment]:
+    """The text cut where styles change, with tabs as wide as they are; spans count from the character ``left``."""
+    ends = {left + at for span in spans for at in span[:2]}
+    for start, end in pairwise(sorted({0, len(text)} | {at for at in ends if at < len(text)})):
         style = fill
         for first, last, over in spans:
-            if first <= start < last:
+            if first <= start - left < last:
                 style += over
         part = text[start:end]
         if "\t" in part:

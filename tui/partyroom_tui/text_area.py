@@ -39,7 +39,7 @@ from .cursors import Cursor, Cursors, shown_cursor
 from .editor import Editor, TextAreaOptions
 from .history import SharedHistory
 from .labels import Caret, Label, placed
-from .moves import common
+from .moves import common, moved
 from .view import View
 
 __all__ = ["SharedTextArea"]
@@ -140,33 +140,36 @@ class SharedTextArea(Editor):
         self._pending.append(change)
         self.call_later(self._take_in)
 
-    def _catch_up(self) -> None:
-        """Be in step with the shared text, before something is done to it."""
+    def _catch_up(self) -> list[SpanEdit]:
+        """Be in step with the shared text, before something is done to it; returns what that took."""
         if self._unhear:
             self.client.values.tell()
-            self._take_in()
-        elif self.document.text != str(self.shared):
+            return self._take_in()
+        if self.document.text != str(self.shared):
             self._set_document("", self.language)
+        return []
 
-    def _take_in(self) -> None:
-        """Show what has been heard of."""
+    def _take_in(self) -> list[SpanEdit]:
+        """Show what has been heard of; returns that."""
         pending, self._pending = self._pending, []
         edits = [edit for change in pending for edit in change.edits if isinstance(edit, SpanEdit)]
         if not edits:
-            return
+            return edits
         self._edited_at = edits[-1].index + len(edits[-1].inserted)
         self.take_in(edits)
         self.refresh_rows(*self.cursors.place())
         self._relabel()
         self._keep_up()
         self._beat()  # what the cursor clung to may have gone
+        return edits
 
     # -- the user edits ----------------------------------------------------------------------------------------------
 
     def edit(self, edit: Edit) -> EditResult:
         """Make an edit in the shared text; one that is refused changes nothing, and the user is told."""
-        self._catch_up()
         start, stop = sorted(map(self.document.get_index_from_location, (edit.from_location, edit.to_location)))
+        for other in self._catch_up():  # of which the locations do not know yet
+            start, stop = moved(start, other, right=start < stop), moved(stop, other)
         gone = self.document.slice(start, stop)
         view = View(self)
         if not self._write(start, gone, edit.text):

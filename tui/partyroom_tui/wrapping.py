@@ -17,7 +17,7 @@ from textual.document._wrapped_document import WrappedDocument
 from textual.geometry import Offset
 
 from .document import LinesDocument, Splice
-from .graphemes import cells, column_at, floor, tabs
+from .graphemes import ceiling, cells, column_at, floor, tabs
 from .sums import Sums
 
 __all__ = ["Wrapping"]
@@ -163,6 +163,20 @@ class Wrapping(WrappedDocument):
         cuts = [0, *self._cuts[line_index], len(self.document[line_index])]
         number %= len(cuts) - 1
         return cuts[number], cuts[number + 1]
+
+    def window(self, line_index: int, number: int, left: int, width: int) -> tuple[int, int, int]:
+        """What is seen of a part of a line from the cell ``left`` on: cells of a character that is cut, and columns."""
+        start, stop = self.part(line_index, number)
+        if self._width:
+            return 0, start, stop
+        line = self.document[line_index]
+        first = column_at(line, start, stop, left, self._tab_width)
+        last = column_at(line, start, stop, left + width, self._tab_width)
+        at = self._between(line_index, start, first)
+        if at >= left or first == stop:
+            return 0, first, last
+        first = ceiling(line, first + 1)
+        return self._between(line_index, start, first) - left, first, max(first, last)
 
     def get_target_document_column(self, line_index: int, x_offset: int, y_offset: int) -> int:
         """The column at a place in a part of a line: within it, but after the last part also at its end."""

@@ -22,9 +22,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import Damaged, PartyroomError, Refused
+from ..documents.log import replaced
+from ..errors import Damaged, PartyroomError, ProtocolError, Refused
 from ..http import Address
 from ..storage import decode, encode
+from ..stores.base import Range
 from ..stores.sql import SqlStore
 from ..stores.sqlite_room import check_image
 
@@ -35,8 +37,8 @@ __all__ = ["HEADER", "Kept", "TransferError", "dump", "parse", "restore"]
 
 HEADER = '{"partyroom": 1}\n'
 
-LINEAGE = "document/lineage"
-"""Names the history of a document: a replaced document has another, so that clients start anew and do not merge."""
+DOCUMENT = "document/"
+"""What the keys of a document begin with (``documents.log``)."""
 
 
 class TransferError(PartyroomError):
@@ -134,8 +136,22 @@ async def restore(lobby: Lobby, lines: Iterable[str], *, replace: bool) -> list[
         raise Refused(409, f"{', '.join(map(str, taken))}: there already; --replace puts the dump in its place")
     for kept in rooms:
         if kept.address in taken:
-            kept.rows.pop(LINEAGE, None)
+            await _replaces(lobby, kept)
         await lobby.overwrite(kept.address, kept.rows, kept.alarm, reason="this room has been replaced by another")
         if kept.sql is not None and isinstance(lobby.store, SqlStore):
             await lobby.store.set_image(kept.address, kept.sql)
     return [kept.address for kept in rooms]
+
+
+async def _replaces(lobby: Lobby, kept: Kept) -> None:
+    """Make a document that takes the place of another a history of its own."""
+    if kept.address.party in lobby.party_classes:
+        await (await lobby.room(kept.address)).storage.flush()
+    before = {key: decode(value) for key, value in await lobby.store.load(kept.address, Range(prefix=DOCUMENT))}
+    now = {key: decode(value) for key, value in kept.rows.items() if key.startswith(DOCUMENT)}
+    others = {key: value for key, value in kept.rows.items() if not key.startswith(DOCUMENT)}
+    try:
+        made = await asyncio.to_thread(replaced, before, now)
+    except (ProtocolError, TypeError) as error:
+        raise TransferError(f"{kept.address}: what is in {DOCUMENT} is no document: {error}") from None
+    kept.rows = {**others, **{key: encode(value) for key, value in made.items()}}

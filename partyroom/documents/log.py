@@ -17,12 +17,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from secrets import token_urlsafe
+from typing import Any
 
 from ..protocols import guard
 from ..protocols.lib0 import Encoder
 from ..storage import Storage, Write
 
-__all__ = ["Log"]
+__all__ = ["Log", "replaced"]
 
 SNAPSHOT = "document/snapshot"
 UPDATE = "document/update/"
@@ -138,13 +139,43 @@ class Log:
 
         ``before`` and ``now`` are how far each client has written in the old history and in the new one.
         """
-        retired = {client: now.get(client, 0) for client, clock in before.items() if clock > now.get(client, 0)}
-        for client, clock in self.retired.items():
-            retired.setdefault(client, max(clock, now.get(client, 0)))
-        self.retired = dict(islice(retired.items(), MOST_RETIRED))
-        encoder = Encoder().varuint(len(self.retired))
-        for client, clock in self.retired.items():
-            encoder.varuint(client).varuint(clock)
+        self.retired = _retired(before, now, self.retired)
         self.begin()
-        self._storage.put(RETIRED, bytes(encoder))
+        self._storage.put(RETIRED, _encoded(self.retired))
         return self.compact(snapshot)
+
+
+def replaced(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """What a room keeps (``now``) where a document takes the place of another (``before``) from outside the room.
+
+    It becomes a history of its own, and what was written in the one before is retired: whoever comes with that is sent
+    away. Raises ``ProtocolError`` where ``now`` is no document.
+    """
+    known = guard.state_vector(before[RETIRED]) if RETIRED in before else {}
+    retired = _retired(_clocks(before), _clocks(now), known)
+    kept = {key: value for key, value in now.items() if key not in (LINEAGE, RETIRED)}
+    return {**kept, RETIRED: _encoded(retired)} if retired else kept
+
+
+def _clocks(kept: Mapping[str, Any]) -> dict[int, int]:
+    """How far each client has written in a stored document."""
+    clocks: dict[int, int] = {}
+    for key, value in kept.items():
+        if key == SNAPSHOT or key.startswith(UPDATE):
+            for client, (_, end) in guard.check(value).clients.items():
+                clocks[client] = max(end, clocks.get(client, 0))
+    return clocks
+
+
+def _retired(before: Mapping[int, int], now: Mapping[int, int], known: Mapping[int, int]) -> dict[int, int]:
+    retired = {client: now.get(client, 0) for client, clock in before.items() if clock > now.get(client, 0)}
+    for client, clock in known.items():
+        retired.setdefault(client, max(clock, now.get(client, 0)))
+    return dict(islice(retired.items(), MOST_RETIRED))
+
+
+def _encoded(clocks: Mapping[int, int]) -> bytes:
+    encoder = Encoder().varuint(len(clocks))
+    for client, clock in clocks.items():
+        encoder.varuint(client).varuint(clock)
+    return bytes(encoder)

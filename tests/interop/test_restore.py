@@ -45,7 +45,7 @@ async def test_a_dump_takes_the_place_of_a_document_that_is_open(
     plain_server: Server, room: str, start_client: StartClient
 ) -> None:
     dump, data = str(plain_server.data.with_suffix(".jsonl")), ("--data", str(plain_server.data))
-    families = "y-websocket", "hocuspocus"  # the others come back whatever they are told
+    families = "y-websocket", "hocuspocus", "@y/websocket", "y-partykit", "y-partyserver", "y-sweet"
     editors = [await start_client("provider.js", family) for family in families]
     for editor in editors:
         await editor.call("open", host=plain_server.host, party="main", room=room)

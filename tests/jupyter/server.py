@@ -7,7 +7,6 @@ import os
 import queue
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -87,21 +86,15 @@ class JupyterServer:
             self.kill()
             raise
 
-    def terminate(self) -> None:
-        """Ask it to stop, as a service manager would."""
-        assert self._process is not None
-        self._process.terminate()
-
-    def stop(self, timeout: float = 20) -> float:
-        """Ask it to stop, unless that has been done; it must go by itself. Returns how many seconds it took."""
+    def stop(self, timeout: float = 50) -> float:
+        """Ask it to stop, as a service manager would; it must go by itself. Returns how many seconds it took."""
         assert self._process is not None
         began = time.monotonic()
-        self.terminate()
+        self._process.terminate()
         try:
             self._process.wait(timeout)
         except subprocess.TimeoutExpired:
-            self._process.send_signal(signal.SIGABRT)  # has it write down where its threads are
-            self._process.wait()
+            self.kill()
             raise AssertionError(f"still running {timeout} s after SIGTERM\n{self.log()}") from None
         return time.monotonic() - began
 
@@ -149,7 +142,7 @@ class JupyterServer:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "PARTYROOM"))}
         folders = {"CONFIG": "config", "DATA": "data", "RUNTIME": "runtime"}
         made = {f"JUPYTER_{name}_DIR": str(self.folder / folder) for name, folder in folders.items()}
-        ours = {"HOME": str(self.folder), "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"}
+        ours = {"HOME": str(self.folder), "PYTHONUNBUFFERED": "1"}
         return {**kept, **made, **ours, **self._environment}
 
     def _configure(self) -> None:

@@ -58,6 +58,7 @@ class LiveDocument:
         self.busy: asyncio.Task[Any] | None = None
         """While the document is built anew, for the engine has given up, or takes long over an update or a snapshot:
         wait for ``whole`` before anything else."""
+        self._snapshot: asyncio.Task[None] | None = None
         self._room = room
         self._peers = peers
         self._accepted = accepted
@@ -112,6 +113,14 @@ class LiveDocument:
         self.replica = replica
         self._opened(replica)
 
+    async def finish(self) -> None:
+        """The room stops: wait for the last update, but not for a snapshot that takes long; the log has it all."""
+        self.compact(quiet=True)
+        if self._snapshot is not None:
+            self._snapshot.cancel()
+        await self.whole()
+        self._caution.close()
+
     def close(self) -> None:
         """End what goes on beside it."""
         self._caution.close()
@@ -141,13 +150,12 @@ class LiveDocument:
                 changed = exhausted(steps)
             else:
                 asked = next(steps)
-                self.busy = self._room.spawn(self._merge_on(steps, asked, update, sender))
-                return self.busy
+                return self._busy_with(self._room.spawn(self._merge_on(steps, asked, update, sender)))
         except StopIteration as last:
             changed = last.value
         except ReplicaBroken as error:
             # The engine gave up half way, but what is stored is whole: build the document from that, while all wait.
-            self.busy = self._room.spawn(self._rebuild(update, sender, error))
+            self._busy_with(self._room.spawn(self._rebuild(update, sender, error)))
             raise
         finally:
             caution.ended()
@@ -162,8 +170,6 @@ class LiveDocument:
             return error
         except ProtocolError as error:
             return error
-        finally:
-            self.busy = None
         self._merged(update, sender, changed)
         return None
 
@@ -231,7 +237,8 @@ class LiveDocument:
             self._compacted(last.value)
         else:
             # Not the room's task: it neither keeps a room awake, nor is cut off; who stops the room waits.
-            self.busy = asyncio.create_task(self._compact_on(steps, asked), name=f"snapshot of {self._room.address}")
+            name = f"snapshot of {self._room.address}"
+            self._snapshot = self._busy_with(asyncio.create_task(self._compact_on(steps, asked), name=name))
 
     async def _compact_on(self, steps: Steps[bytes | None], asked: Asked) -> None:
         """Go on with it, unless server code edits meanwhile: what is not in the snapshot may not leave the log."""
@@ -241,8 +248,6 @@ class LiveDocument:
             self._compacted(snapshot if self._log.next == newest else None)
         except Exception:
             log.exception("%s: no snapshot could be made; the log goes on", self._room.address)
-        finally:
-            self.busy = None
 
     def _compacted(self, snapshot: bytes | None) -> None:
         if snapshot is None:
@@ -259,7 +264,14 @@ class LiveDocument:
         except Exception:
             log.exception("%s: the document cannot be built anew; the room starts again", self._room.address)
             self._stopping = asyncio.create_task(self._room.stop(CloseCode.SERVICE_RESTART, "the room starts again"))
-        finally:
+
+    def _busy_with(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
+        self.busy = task
+        task.add_done_callback(self._is_free)
+        return task
+
+    def _is_free(self, task: asyncio.Task[Any]) -> None:
+        if self.busy is task:
             self.busy = None
 
     async def whole(self) -> None:

@@ -292,13 +292,11 @@ class DocumentParty(Party):
 
     async def on_stop(self) -> None:
         """Save what is not saved; the room flushes its storage after this."""
-        self._live.compact(quiet=True)
-        await self._live.whole()
+        await self._live.finish()
         if self._saver is not None:
             await self._saver.finish()
         if self._history is not None:
             await self._history.finish()
-        self._live.close()
 
     def on_request(self, request: Request) -> MaybeAwaitable[Response]:
         """``GET`` tells who is there; ``.../doc`` and the like are the document (``documents.http`` has the table)."""

@@ -30,6 +30,9 @@ MAX_CLOCK: Final = 2**31 - 1
 MAX_STRUCTS: Final = 1_000_000
 """How many structs and deletions one update may hold: a second of work, and more than any document on record."""
 
+MAX_VALUES: Final = 2_000_000
+"""How many single values all lists, maps and embeds in one update may hold: a byte each here, 30 in the engine."""
+
 
 class Astral(NamedTuple):
     """A text that holds surrogate pairs in UTF-16: whose, its first clock, and where the update holds it."""
@@ -180,7 +183,7 @@ def _structs(
 ) -> tuple[int, bool, int]:
     """Walks the structs of all clients: how many, whether there are gaps, and the byte after the last of them."""
     size = len(data)
-    structs, gaps = 0, False
+    structs, values, gaps = 0, 0, False
     sections, at = read_varuint(data, 0)
     for _ in range(sections):
         count, at = read_varuint(data, at)
@@ -237,6 +240,12 @@ def _structs(
                 length, at, wide = _text(data, at)
                 if wide:
                     astral.append(Astral(client, clock, start, at))
+            elif info & 0b1_1111 == 8:
+                length, at = _count(data, at)
+                seen, at = _skip(data, at, length)
+                values += seen
+                if values > MAX_VALUES:
+                    raise _refusal(at, f"more than {MAX_VALUES} values")
             else:
                 read = _CONTENT.get(info & 0b1_1111) if info & 0b1111 not in (0, 10) else _SPANS.get(info)
                 if read is None:
@@ -342,7 +351,7 @@ def _binary(data: bytes, at: int) -> tuple[int, int]:
 
 def _anys(data: bytes, at: int) -> tuple[int, int]:
     count, at = _count(data, at)
-    return count, _skip(data, at, count)
+    return count, _skip(data, at, count)[1]
 
 
 def _json(data: bytes, at: int) -> tuple[int, int]:
@@ -351,6 +360,8 @@ def _json(data: bytes, at: int) -> tuple[int, int]:
     end = at + size
     if end > len(data):
         raise _refusal(at, f"a text of {size} bytes where {len(data) - at} are left")
+    if data.count(b",", at, end) > MAX_VALUES:
+        raise _refusal(at, f"more than {MAX_VALUES} values")
     try:
         value = json.loads(str(data[at:end], "utf-8"), parse_constant=_not_json)
     except (ValueError, RecursionError) as error:
@@ -368,7 +379,7 @@ def _format(data: bytes, at: int) -> tuple[int, int]:
 def _document(data: bytes, at: int) -> tuple[int, int]:
     """A subdocument: its name and its options."""
     _, at = _string(data, at)
-    return 1, _skip(data, at, 1)
+    return 1, _skip(data, at, 1)[1]
 
 
 def _type(data: bytes, at: int) -> tuple[int, int]:
@@ -384,15 +395,20 @@ def _type(data: bytes, at: int) -> tuple[int, int]:
 def _count(data: bytes, at: int) -> tuple[int, int]:
     """A number of values that take at least a byte each, so that no lie makes the engine reserve memory."""
     count, at = read_varuint(data, at)
+    if count > MAX_VALUES:
+        raise _refusal(at, f"more than {MAX_VALUES} values")
     if count > len(data) - at:
         raise _refusal(at, f"{count} values where {len(data) - at} bytes are left")
     return count, at
 
 
-def _skip(data: bytes, at: int, count: int) -> int:
-    """The byte after ``count`` lib0 values (``Decoder.any``), found without recursion and without building them."""
+def _skip(data: bytes, at: int, count: int) -> tuple[int, int]:
+    """How many values there are in ``count`` lib0 values (``Decoder.any``), and the byte after them.
+
+    Without recursion, and without building them.
+    """
     outer: list[tuple[int, bool]] = []  # how much is still to come in each open array or object
-    keyed = False
+    keyed, seen = False, count
     while count or outer:
         if count == 0:
             count, keyed = outer.pop()
@@ -411,6 +427,9 @@ def _skip(data: bytes, at: int, count: int) -> int:
             if len(outer) > MAX_DEPTH:
                 raise _refusal(at, f"values nested more than {MAX_DEPTH} deep")
             count, at = _count(data, at)
+            seen += count
+            if seen > MAX_VALUES:
+                raise _refusal(at, f"more than {MAX_VALUES} values")
             keyed = kind == 118
         elif kind == 116:
             _, at = _binary(data, at)
@@ -420,7 +439,7 @@ def _skip(data: bytes, at: int, count: int) -> int:
             raise _refusal(at - 1, f"no type of value has the number {kind}")
     if at > len(data):
         raise _refusal(at, "it ends in the middle")
-    return at
+    return seen, at
 
 
 def _skip_number(data: bytes, at: int) -> int:

@@ -46,6 +46,9 @@ __all__ = ["Replica", "ReplicaBroken", "Tangled", "weakly"]
 
 T = TypeVar("T")
 
+MOST_CLIENTS: Final = 100_000
+"""Clients that may have written in a document. Whoever connects says how far it knows each of them: a megabyte."""
+
 MOST_WAITING: Final = 1000
 """Updates that may wait for their predecessors: each costs a look at every edit. A client whose updates are refused for
 this has what they lack, and a new sync brings all of it."""
@@ -223,6 +226,8 @@ class Replica:
                 news = True
         if not news and not summary.deletes:
             return False
+        if len(clocks) + len(summary.clients) > MOST_CLIENTS and len(clocks.keys() | summary.clients) > MOST_CLIENTS:
+            raise ProtocolError(f"more than {MOST_CLIENTS} clients have written here", CloseCode.POLICY_VIOLATION)
         if summary.parents:
             yield from self._measure(update, summary)
         engine = self._engine
@@ -265,7 +270,7 @@ class Replica:
             if self._waiting_bytes + len(update) > self._max_waiting or len(self._waiting) >= MOST_WAITING:
                 raise ProtocolError("too many updates wait for their predecessors", CloseCode.POLICY_VIOLATION)
         _check_that_it_can_be_read(update)
-        portions = Portions((update, summary))
+        portions = yield from _walked(len(update), lambda: Portions((update, summary)))
         try:
             changed, moved = yield from self._through(portions, _hurry(summary))
         except TooLong:
@@ -371,7 +376,8 @@ class Replica:
         """Another document of this state, in portions. Raises ``TooLong`` and ``ReplicaBroken``."""
         summary = yield from _checked(state)
         built = self._blank()
-        yield from built.applying(Portions((state, summary)), {}, _hurry(summary))
+        portions = yield from _walked(len(state), lambda: Portions((state, summary)))
+        yield from built.applying(portions, {}, _hurry(summary))
         return built
 
     def _blank(self) -> Engine:

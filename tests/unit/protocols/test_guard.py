@@ -10,6 +10,7 @@ import pytest
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
 from partyroom.errors import CloseCode, ProtocolError
+from partyroom.protocols import guard
 from partyroom.protocols.guard import MAX_CLOCK, check, state_vector
 from partyroom.protocols.lib0 import MAX_DEPTH, Encoder, varuint
 from tests.unit.protocols.engine import outcomes
@@ -278,3 +279,31 @@ def test_a_state_vector_is_read() -> None:
 def test_a_malformed_state_vector_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolError):
         state_vector(data)
+
+
+# how much -----------------------------------------------------------------------------------------------------------
+
+
+def test_deletions_count_like_structs() -> None:
+    ranges = varuint(1) + varuint(7) + varuint(3) + b"\0\1" + b"\2\1" + b"\4\1"
+    assert check(update(text(), deletes=ranges), max_structs=4).deletes == {7: 5}
+    with pytest.raises(ProtocolError, match="3 deletions of client 7"):
+        check(update(text(), deletes=ranges), max_structs=3)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        update(values(b"\x7e" * 11, 11)),
+        update(values(b"\x7e" * 6, 6), values(b"\x7e" * 5, 5)),
+        update(values(b"\x75\x0b" + b"\x7e" * 11)),
+        update(values(b"\x75\x04" + b"\x7e" * 4 + b"\x76\x07" + b"\x01k\x7e" * 7, 2)),
+        update(embed(b"[" + b",".join([b"0"] * 12) + b"]")),
+        update(b"\x09" + ROOT + b"\x01a" + b"\x75\x0b" + b"\x7e" * 11),
+    ],
+)
+def test_values_are_bounded_however_they_are_packed(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check(data).structs >= 1
+    monkeypatch.setattr(guard, "MAX_VALUES", 10)
+    with pytest.raises(ProtocolError, match="more than 10 values"):
+        check(data)

@@ -12,6 +12,7 @@ from pycrdt import Doc, Text, TextEvent, UndoManager
 
 from partyroom.errors import CloseCode, ProtocolError
 from partyroom.protocols import guard
+from partyroom.protocols import replica as module
 from partyroom.protocols.replica import MOST_WAITING, Replica, ReplicaBroken
 from tests.unit.protocols.mutants import honest
 
@@ -330,3 +331,20 @@ def test_only_so_many_updates_may_wait() -> None:
         assert replica.apply(update)
     assert len(text_of(replica)) == MOST_WAITING + 2
     assert not replica.pending
+
+
+def test_only_so_many_clients_may_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_CLIENTS", 3)
+    updates = []
+    for client in range(1, 5):
+        doc: Doc[Any] = Doc(client_id=client)
+        doc.get("t", type=Text).insert(0, "x")
+        updates.append(doc.get_update())
+    replica = Replica()
+    for update in updates[:3]:
+        assert replica.apply(update)
+    with pytest.raises(ProtocolError, match="more than 3 clients") as caught:
+        replica.apply(updates[3])
+    assert caught.value.code == CloseCode.POLICY_VIOLATION
+    assert text_of(replica) == "xxx"
+    assert not replica.apply(updates[0])

@@ -27,7 +27,7 @@ def cell(person: Person, x: int, y: int) -> tuple[str, str]:
             colours = segment.style.color, segment.style.bgcolor
             return tuple(colour.get_truecolor().hex if colour else "" for colour in colours)  # type: ignore[return-value]
         at += len(segment.text)
-    raise AssertionError("no such cell")
+    return "", ""  # it is not on the screen yet
 
 
 async def test_two_paint_by_mouse_and_keys(server: Server, room: str, tmp_path: Path) -> None:

@@ -145,8 +145,10 @@ class LiveDocument:
         caution = self._caution
         caution.began(update)
         try:
-            steps = self.replica.applying(update)
-            if at_once:
+            steps = self.replica.take(update)
+            if isinstance(steps, bool):
+                changed = steps
+            elif at_once:
                 changed = exhausted(steps)
             else:
                 asked = next(steps)

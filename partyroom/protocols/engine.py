@@ -152,8 +152,11 @@ class Engine:
         else:
             doc.unobserve(self._subscription)
         try:
-            with doc.transaction(self.origin):
+            if self.origin is None:
                 doc.apply_update(update)
+            else:
+                with doc.transaction(self.origin):
+                    doc.apply_update(update)
         except ExceptionGroup:  # the engine has done its work; what it raises after that are others' observers' errors
             log.exception("an observer of the document failed")
         except ValueError as error:  # the engine could not read it, and has not begun

@@ -6,18 +6,18 @@ jumps. A widget whose border its owner has set keeps that.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import anywidget
 import ipywidgets
 import traitlets
 
+from .pages import sources
 from .people import clean_color
 
 __all__ = ["Glow", "Tag"]
 
-STATIC: Final = Path(__file__).parent / "static"
+_SOURCES: Final = sources("tag")
 
 
 class Glow:
@@ -47,8 +47,8 @@ class Glow:
 class Tag(anywidget.AnyWidget):
     """Some words beside a widget, and perhaps a button."""
 
-    _esm = STATIC / "tag.js"
-    _css = STATIC / "tag.css"
+    _esm = _SOURCES["js"]
+    _css = _SOURCES["css"]
 
     text = traitlets.Unicode().tag(sync=True)
     color = traitlets.Unicode().tag(sync=True)

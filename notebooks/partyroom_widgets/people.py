@@ -98,6 +98,6 @@ def color_for(name: str, taken: Collection[str] = ()) -> str:
 
 def initials(name: str) -> str:
     """One or two letters that stand for a name."""
-    words = name.split()
+    words = [word for word in name.split() if word[0].isalnum()] or name.split()
     ends: Iterable[str] = words[:1] + words[1:][-1:]
     return "".join(word[0] for word in ends).upper()

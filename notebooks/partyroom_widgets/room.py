@@ -27,12 +27,14 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, overload
 import traitlets
 
 import partyroom
-from partyroom.client import DocumentRoom
+from partyroom import CloseCode
+from partyroom.client import ConnectionClosed, DocumentRoom
 from partyroom.client.address import find
 from partyroom.client.callbacks import Callbacks
 from partyroom.client.url import http_url
 
 from .interact import Form, Function, interact, share_form
+from .pages import with_text
 from .people import FIELD, Person, clean_color, clean_name, color_for, read
 from .share import Mode, Share, chosen_key, chosen_traits
 from .sharing import Sharing
@@ -60,6 +62,9 @@ NOTICES: Final = {
     "offline": "Offline: changes are kept and will be merged",
     "closed": "Left",
 }
+ENDED: Final = str(ConnectionClosed(CloseCode.NORMAL))
+"""What there is to say of a connection that we have ended."""
+
 MOST_SHOWN: Final = 30
 """The most keys that are shown as being moved: what is shown goes to everybody again with every change."""
 
@@ -150,6 +155,7 @@ class Room:
         self._on_status = Callbacks[[str]]("on_status")
         self._endings: list[Callable[[], object]] = []
         self._strip: Strip | None = None
+        self._user = user
         self.show(user=user)
         self._tell()
         client.on_presence(lambda added, updated, removed: self._present())
@@ -185,7 +191,7 @@ class Room:
         said, failure = NOTICES.get(self.status, self.status), self.client.failure
         if self.status == "connecting" and failure:
             return f"No server yet at {self.link.partition('/parties/')[0]} ({failure}): changes are kept here"
-        if self.status == "closed" and failure:
+        if self.status == "closed" and failure and failure != ENDED:
             return f"{said}: {failure}"
         return "Live, to look at only" if self.status == "synced" and self.client.read_only else said
 
@@ -325,9 +331,8 @@ class Room:
     @property
     def me(self) -> Person:
         """You, as the others see you."""
-        user = self.client.user or {}
         ours = {"id": self._id, "moving": [*self._moving], "wants": sorted(self.wants)}
-        me = read(self.client.client_id, {"user": user, FIELD: ours}, me=True)
+        me = read(self.client.client_id, {"user": self._user, FIELD: ours}, me=True)
         assert me is not None
         return me
 
@@ -342,8 +347,12 @@ class Room:
         """Be called something else, and perhaps be painted in another colour (``#rrggbb``)."""
         me = self.me
         self._painted = self._painted or color is not None
-        self.show(user={"name": clean_name(name) or me.name, "color": _checked(color) if color else me.color})
+        self._introduce(clean_name(name) or me.name, _checked(color) if color else me.color)
         self._present()
+
+    def _introduce(self, name: str, color: str) -> None:
+        self._user = {"name": name, "color": color}
+        self.show(user=self._user)
 
     def show(self, **fields: Any) -> None:
         """Show the others something beside what is shown already (``cursor=...``); ``None`` takes a field away.
@@ -407,7 +416,7 @@ class Room:
         return self._strip
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.strip._repr_mimebundle_(**kwargs)
+        return with_text(self.strip._repr_mimebundle_(**kwargs), f"Room {self.name}: run this cell to join it.")
 
     def _present(self) -> None:
         """Somebody came, left or does something else: in the network's thread, or for ourselves in any."""
@@ -428,13 +437,13 @@ class Room:
 
     def _refresh(self) -> None:
         if self._strip is not None:
-            self._strip.show(self.people, self.status, self.notice)
+            self._strip.show([] if self.client.closed else self.people, self.status, self.notice)
 
     def _paint(self) -> None:
         """Take a colour that nobody else has, unless one was asked for."""
         me, taken = self.me, {person.color for person in self.people if not person.me}
         if not self._painted and me.color in taken:
-            self.show(user={"name": me.name, "color": color_for(me.name, taken)})
+            self._introduce(me.name, color_for(me.name, taken))
 
 
 def _at_once(callback: Callable[[], object]) -> None:

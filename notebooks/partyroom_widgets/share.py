@@ -14,6 +14,7 @@ from partyroom.client.storing import text
 from .codec import Form, form_of
 from .face import Face
 from .knob import Knob
+from .pages import with_text
 from .people import Person
 from .seat import Seat
 
@@ -270,7 +271,7 @@ class Share:
         self._face.tell()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        return self.view._repr_mimebundle_(**kwargs)
+        return with_text(self.view._repr_mimebundle_(**kwargs), f"{self.key} (shared): run this cell to join in.")
 
 
 def main_trait(widget: traitlets.HasTraits) -> str | None:

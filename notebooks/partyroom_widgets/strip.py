@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 from typing import Any, Final
 
 import anywidget
 import traitlets
 
+from .pages import sources
 from .people import Person
 
 __all__ = ["Strip"]
 
-STATIC: Final = Path(__file__).parent / "static"
+_SOURCES: Final = sources("strip")
 
 
 class Strip(anywidget.AnyWidget):
     """Only shows. It is set by its room, from the network's thread too (see ``turns``)."""
 
-    _esm = STATIC / "strip.js"
-    _css = STATIC / "strip.css"
+    _esm = _SOURCES["js"]
+    _css = _SOURCES["css"]
 
     room = traitlets.Unicode().tag(sync=True)
     people: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)

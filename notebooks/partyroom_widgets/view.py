@@ -9,28 +9,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import traitlets
 
+from . import pages
+
 if TYPE_CHECKING:
     from .room import Room
 
-__all__ = ["STATIC", "ListView", "Refused", "View", "sources"]
+__all__ = ["ListView", "Refused", "View", "sources"]
 
 log = logging.getLogger("partyroom.widgets")
-
-STATIC: Final = Path(__file__).parent / "static"
 
 
 def sources(name: str) -> dict[str, str]:
     """The script and the style sheet of a view, each after what all views have in common, as anywidget takes them."""
-    return {
-        kind: "\n".join((STATIC / f"{one}.{kind}").read_text("utf-8") for one in ("view", name))
-        for kind in ("js", "css")
-    }
+    return pages.sources("view", name)
 
 
 class Refused(Exception):

@@ -19,7 +19,7 @@ from tests.unit.client import beside
 
 from .waiting import until
 
-__all__ = ["Figures", "drag"]
+__all__ = ["Figures", "bound", "drag"]
 
 PEOPLE = 5
 SLIDERS = 30
@@ -119,5 +119,5 @@ def _it_is_quiet(rooms: list[Room], script: partyroom.client.DocumentRoom) -> No
 
 
 def bound(figures: Figures) -> float:
-    """The most messages that there may be: each person's, and as many words about what he is moving."""
-    return PEOPLE * (figures.seconds / EVERY + 1) * 1.1
+    """The most messages that there may be: each person's moves, and as many words about what he takes and lets go."""
+    return PEOPLE * (1.1 * figures.seconds / EVERY + 12)

@@ -85,12 +85,15 @@ function render({ model, el }) {
     if (state.textContent !== model.get("notice")) state.textContent = model.get("notice");
     share.title = model.get("link");
     share.hidden = !model.get("link");
+    list.hidden = !people.length;
   }
 
   model.on("change", show);
   show();
   el.append(name, list, busy, state, share, dead);
+  const unwatch = watchKernel(model, el);
   return () => {
+    unwatch();
     model.off("change", show);
     clearTimeout(resting);
   };

@@ -20,7 +20,11 @@ function render({ model, el }) {
   model.on("change", show);
   show();
   el.append(words, button);
-  return () => model.off("change", show);
+  const unwatch = watchKernel(model, el);
+  return () => {
+    unwatch();
+    model.off("change", show);
+  };
 }
 
 export default { render };

@@ -34,6 +34,7 @@ function frame({ model, el }, kind) {
   const body = make("div", "partyroom-body");
   const dead = make("div", "partyroom-dead", "Not live. Run this cell to join the room.");
   el.replaceChildren(head, body, dead);
+  const unwatch = watchKernel(model, el);
 
   const stand = () => {
     label.textContent = model.get("label");
@@ -54,6 +55,7 @@ function frame({ model, el }, kind) {
   model.on("msg:custom", refused);
   stand();
   const end = () => {
+    unwatch();
     clearTimeout(calming);
     for (const name of names) model.off(`change:${name}`, stand);
     model.off("msg:custom", refused);

@@ -265,7 +265,7 @@ class DocumentParty(Party):
         if whole is None:
             return None
         said = yjs.parse(whole)
-        if isinstance(said, yjs.Update | yjs.SyncStep2) and self._live.careful:
+        if self._live.careful and isinstance(said, (yjs.Update, yjs.SyncStep2)):
             return self._take_with_care(connection, said)
         began = monotonic()
         result = self._take(connection, said)

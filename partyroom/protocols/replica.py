@@ -407,7 +407,13 @@ class Replica:
         self._read_clocks()
 
     def _built(self, state: bytes) -> Steps[Engine]:
-        """Another document of this state, in portions. Raises ``TooLong`` and ``ReplicaBroken``."""
+        """Another document of this state, in portions unless it is small. Raises ``TooLong`` and ``ReplicaBroken``."""
+        most = min(self._engine.items, len(state) // SMALLEST)
+        if most * most <= AT_ONCE:
+            built = self._blank()
+            built.apply(state)
+            built.items = most
+            return built
         summary = yield from _checked(state)
         built = self._blank()
         portions = yield from _walked(len(state), lambda: Portions((state, summary)))

@@ -119,5 +119,6 @@ def _it_is_quiet(rooms: list[Room], script: partyroom.client.DocumentRoom) -> No
 
 
 def bound(figures: Figures) -> float:
-    """The most messages that there may be: each person's moves, and as many words about what he takes and lets go."""
-    return PEOPLE * (1.1 * figures.seconds / EVERY + 12)
+    """The most messages that there may be: each person's moves, after each the question whether they are stored (the
+    client's own), and a few words about what he takes and lets go."""
+    return PEOPLE * (2 * 1.1 * figures.seconds / EVERY + 12)

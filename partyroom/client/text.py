@@ -13,7 +13,7 @@ from .shared import Shared
 from .storing import text as storable_text
 from .writing import TEXT, delete, insert_text
 
-__all__ = ["SharedText"]
+__all__ = ["SharedText", "differences"]
 
 MOST_COMPARED: Final = 1_000_000
 """The product of two lengths up to which ``set`` compares them piece by piece: some tenths of a second."""
@@ -102,11 +102,8 @@ class SharedText(Shared):
         """Make it this text, in one transaction that leaves alone what both have in common."""
         value = self._text(value)
         with self._live.batch():
-            text = str(self)
-            start, end = pairs(text, value)
-            old, new = text[start : len(text) - end], value[start : len(value) - end]
-            for begin, stop, part in reversed(_differences(old, new)):
-                self._replace(start + begin, start + stop, part)
+            for start, stop, part in reversed(differences(str(self), value)):
+                self._replace(start, stop, part)
 
     def position(self, index: int, assoc: int = 0) -> Position:
         """A position that clings to the character at an index (with -1, to the one before it): see ``Position``.
@@ -147,8 +144,17 @@ class SharedText(Shared):
                 self._edit(lambda mirror, client, branch: delete(branch, start + len(new), stop + len(new)))
 
 
+def differences(old: str, new: str) -> list[tuple[int, int, str]]:
+    """What to replace by what in ``old`` to make it ``new``, in order: indices of ``old``, and the text between them.
+
+    They are found character by character or, in a long text, by lines.
+    """
+    start, end = pairs(old, new)
+    inner = _differences(old[start : len(old) - end], new[start : len(new) - end])
+    return [(start + first, start + last, part) for first, last, part in inner]
+
+
 def _differences(old: str, new: str) -> list[tuple[int, int, str]]:
-    """What to replace by what in ``old`` to make it ``new``: character by character, or in a long text by lines."""
     if not old or not new:
         return [(0, len(old), new)] if old or new else []
     if len(old) * len(new) <= MOST_COMPARED:

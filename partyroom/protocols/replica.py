@@ -59,6 +59,9 @@ HURRY, HURRY_EACH = 0.2, 1e-5
 LARGE: Final = 256 * KIB
 """Bytes that are walked over elsewhere: Python needs some 4 s for 10 MB."""
 
+READ_AT_ONCE: Final = AT_ONCE
+"""Steps that reading back a state may take without a break."""
+
 SMALLEST: Final = 4
 """Bytes of an item, hardly ever less."""
 
@@ -409,7 +412,7 @@ class Replica:
     def _built(self, state: bytes) -> Steps[Engine]:
         """Another document of this state, in portions unless it is small. Raises ``TooLong`` and ``ReplicaBroken``."""
         most = min(self._engine.items, len(state) // SMALLEST)
-        if most * most <= AT_ONCE:
+        if most * most <= READ_AT_ONCE:
             built = self._blank()
             built.apply(state)
             built.items = most

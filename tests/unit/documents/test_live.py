@@ -37,6 +37,7 @@ def scales(monkeypatch: pytest.MonkeyPatch) -> Scales:
     """Whatever is not applied at once takes too long, and is weighed."""
     scales = Scales()
     monkeypatch.setattr(live, "loads_soon", scales)
+    monkeypatch.setattr(replica, "READ_AT_ONCE", 0)
     monkeypatch.setattr(replica, "HURRY", 0.0)
     monkeypatch.setattr(replica, "HURRY_EACH", 0.0)
     return scales

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from partyroom_tui import presence
@@ -35,3 +36,14 @@ def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
 def room() -> str:
     """A room that no other test is in."""
     return f"room-{next(_numbers)}"
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    """One for a test that stops it."""
+    server = Server(tmp_path / "data", target=None)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -10,6 +10,7 @@ from .app import PartyApp
 from .canvas import PixelCanvas
 from .chat import Chat
 from .colours import user
+from .file_sync import FileSync
 from .game import TrailsGame
 from .presence import People
 from .seat import Seat
@@ -20,6 +21,7 @@ from .todo import SharedTodo
 
 __all__ = [
     "Chat",
+    "FileSync",
     "PartyApp",
     "People",
     "PixelCanvas",

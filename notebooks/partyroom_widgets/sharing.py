@@ -8,8 +8,10 @@ by key, ``widgets.kinds`` what kind of value each is, and ``widgets.drivers`` wh
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -30,6 +32,8 @@ DRIVERS: Final = "widgets.drivers"
 
 PREVIEW: Final = 0.15
 """Seconds. What waits longer for the kernel's next turn is shown on the page meanwhile."""
+
+_desks: weakref.WeakSet[Sharing] = weakref.WeakSet()
 
 
 class Sharing:
@@ -54,6 +58,7 @@ class Sharing:
         self._out = Pace(self._send)
         self._in = Pace(self._bring)
         self._unhear = self.values.on_change(self._changed)
+        _desks.add(self)
 
     def add(self, knob: Knob) -> None:
         """Serve a knob from now on."""
@@ -74,6 +79,7 @@ class Sharing:
         """Put what waits into the document, and hear of it no more."""
         self.flush()
         self._unhear()
+        _desks.discard(self)
 
     # -- what is moved here ------------------------------------------------------------------------------------------
 
@@ -184,3 +190,15 @@ class Sharing:
                 knob.apply()
             except Exception:  # whatever the notebook's own callbacks raise
                 log.exception("a callback of %s failed", knob.where)
+
+
+def _last_words() -> None:
+    """The kernel ends: what was moved in the last moment goes into the documents, before the network closes them."""
+    for desk in tuple(_desks):
+        desk.flush()
+
+
+# Twice, as client.thread closes rooms twice: those that are kept in a file before other threads end. Whoever registers
+# later, as this does, is called earlier.
+atexit.register(_last_words)
+getattr(threading, "_register_atexit", atexit.register)(_last_words)

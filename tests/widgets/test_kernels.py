@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 import partyroom
 from partyroom.client import DocumentRoom
-from tests.interop.server import Server
+from tests.interop.server import ROOT, Server
 
 from .kernel import Kernel
 
@@ -127,6 +131,24 @@ def test_a_kernel_that_is_restarted_leaves_and_finds_all_when_it_is_back(kernels
     bob.run(UNTIL.format("len(room.people) == 1"))
     assert ada.run(JOIN.format(name="Ada") + "\nprint(speed.value)") == "11.0"
     bob.run(UNTIL.format("len(room.people) == 2"))
+
+
+def test_what_is_moved_in_the_last_moment_of_a_program_arrives(server: Server, script: DocumentRoom) -> None:
+    code = """
+import ipywidgets, partyroom_widgets
+room = partyroom_widgets.join("lesson", name="Eve")
+last = ipywidgets.IntText(description="last")
+room.share(last)
+for number in range(1000):
+    last.value = number
+"""
+    environ = {**os.environ, "PARTYROOM_URL": f"http://{server.host}", "PYTHONPATH": f"{ROOT}:{ROOT / 'notebooks'}"}
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, timeout=60, env=environ)
+    arrived = threading.Event()
+    script.on_change(arrived.set)
+    while script.map("widgets").get("last") != 999:
+        assert arrived.wait(10)
+        arrived.clear()
 
 
 def test_what_is_moved_offline_is_merged_when_the_server_is_back(

@@ -20,4 +20,5 @@ def _apply_or_die(doc: Any, update: bytes) -> None:
     _apply(doc, update)
 
 
-pycrdt.Doc.apply_update = _apply_or_die
+engine: Any = pycrdt.Doc
+engine.apply_update = _apply_or_die

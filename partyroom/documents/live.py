@@ -17,7 +17,7 @@ from pycrdt import Doc
 from ..connection import Connection
 from ..errors import CloseCode, ProtocolError
 from ..protocols import guard
-from ..protocols.engine import Elsewhere, Steps, Weigh, exhausted
+from ..protocols.engine import REST, Elsewhere, Steps, Weigh, exhausted
 from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
@@ -186,7 +186,7 @@ class LiveDocument:
                     case Weigh(state):
                         answer = await loads_soon(state)
                     case None:
-                        await asyncio.sleep(0)
+                        await asyncio.sleep(REST)
             except ProtocolError as failure:
                 error = failure
             begin()

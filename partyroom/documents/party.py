@@ -22,7 +22,7 @@ from ..limits import MIB, Limits
 from ..party import MaybeAwaitable, Party, settled
 from ..protocols import chunks, yjs
 from ..protocols.awareness import Awareness
-from ..protocols.engine import TURN
+from ..protocols.engine import REST, TURN
 from ..protocols.replica import Replica, ReplicaBroken, Tangled, weakly
 from ..room import Room
 from ..storage import Write
@@ -270,7 +270,7 @@ class DocumentParty(Party):
         began = monotonic()
         result = self._take(connection, said)
         if result is None and self._has_had_its_turn(began, monotonic()):
-            return asyncio.sleep(0)  # there may be many more such messages here, and other rooms
+            return asyncio.sleep(REST)  # there may be many more such messages here, and other rooms
         return result
 
     def _has_had_its_turn(self, began: float, ended: float) -> bool:

@@ -34,6 +34,7 @@ from .portions import Portion, Portions
 __all__ = [
     "AT_ONCE",
     "IN_ONE_GO",
+    "REST",
     "TURN",
     "Elsewhere",
     "Engine",
@@ -57,7 +58,10 @@ AT_ONCE: Final = 2_000_000
 takes some 80 ns."""
 
 TURN: Final = 0.02
-"""Seconds of processor time after which ``applying`` lets others have their turn."""
+"""Seconds of processor time after which others have their turn..."""
+
+REST: Final = 0.004
+"""...and in which nothing is done then, if they do nothing either: a store's threads want Python's lock as well."""
 
 IN_ONE_GO: Final = 0.7
 """Seconds of processor time that a document's whole state may take, for that is loaded in one go."""

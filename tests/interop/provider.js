@@ -1,39 +1,10 @@
-// One Yjs provider with its document, driven by the tests: `node provider.js y-websocket`, or another of those below.
+// One Yjs provider with its document, driven by the tests: `node provider.js y-websocket`, or another of providers.js.
 
 import { createHash } from "node:crypto";
-import { WebSocket } from "ws";
 import { drive, emit } from "./driver.js";
+import { connector } from "./providers.js";
 
 const family = process.argv[2];
-const polyfill = { WebSocketPolyfill: WebSocket };
-
-const yWebsocket = (Provider) => (host, party, room, doc, params) =>
-  new Provider(`ws://${host}/parties/${party}`, room, doc, { ...polyfill, params, disableBc: true });
-
-const partyKit = (Provider) => (host, party, room, doc, params) =>
-  new Provider(host, room, doc, { ...polyfill, party, params });
-
-const make = {
-  "y-websocket": async () => yWebsocket((await import("y-websocket")).WebsocketProvider),
-  "@y/websocket": async () => yWebsocket((await import("@y/websocket")).WebsocketProvider),
-  "y-partykit": async () => partyKit((await import("y-partykit/provider")).default),
-  "y-partyserver": async () => partyKit((await import("y-partyserver/provider")).default),
-  "y-sweet": async () => {
-    const { createYjsProvider } = await import("@y-sweet/client");
-    return (host, party, room, doc, params, token) => {
-      const url = `ws://${host}/parties/${party}?${new URLSearchParams(params)}`; // the client adds the docId to the path
-      const options = { ...polyfill, showDebuggerLink: false };
-      return createYjsProvider(doc, room, async () => token ?? { url, docId: room }, options);
-    };
-  },
-  hocuspocus: async () => {
-    const { HocuspocusProvider } = await import("@hocuspocus/provider");
-    return (host, party, room, doc, params) => {
-      const url = `ws://${host}/parties/hocuspocus/of-${party}?${new URLSearchParams(params)}`;
-      return new HocuspocusProvider({ ...polyfill, url, name: room, document: doc });
-    };
-  },
-};
 
 /** What a provider knows by itself, where it does: whether all that it sent is stored, and whether it is connected. */
 const storedOf = { "y-sweet": () => !provider.hasLocalChanges, hocuspocus: () => !provider.hasUnsyncedChanges }[family];
@@ -50,7 +21,7 @@ const saved = ({ ws }) =>
     ws.send(new Uint8Array([102, 0]));
   });
 
-const connect = await make[family]();
+const connect = await connector(family);
 const { Doc } = await import(family.startsWith("@y/") ? "@y/y" : "yjs");
 const doc = new Doc();
 const body = doc.getText?.("body") ?? doc.get("body"); // in the @y line all shared types are one

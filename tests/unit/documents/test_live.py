@@ -26,6 +26,10 @@ class Scales:
         self.go_on = asyncio.Event()
         self.go_on.set()
 
+    async def until_asked(self) -> None:
+        async with asyncio.timeout(10):
+            await self.asked.wait()
+
     async def __call__(self, state: bytes) -> bool:
         self.asked.set()
         await self.go_on.wait()
@@ -49,7 +53,7 @@ async def test_while_a_room_is_busy_with_an_update_its_clients_wait_and_other_ro
     async with Lobby({"notes": Notes}, clock=clock) as lobby, join(lobby) as ada, join(lobby) as bob:
         await ada.insert(0, "small ")
         slow = asyncio.create_task(ada.socket.send(yjs.update(prepended(2, MANY, "b", "body"))))
-        await scales.asked.wait()
+        await scales.until_asked()
         asked = asyncio.create_task(ada.socket.send(bytes([102, 1, 7])))
         waits = asyncio.create_task(bob.insert(0, "bob "))
         async with visit(lobby, "/parties/notes/another") as elsewhere:
@@ -113,7 +117,7 @@ async def test_what_server_code_writes_while_a_snapshot_is_made_does_not_leave_t
                 await ada.insert(0, f"{number} ")
             scales.go_on.clear()
             party = party_of(lobby)
-        await scales.asked.wait()  # the last one has left: a quiet moment for a snapshot
+        await scales.until_asked()  # the last one has left: a quiet moment for a snapshot
         party.doc.get("body", type=Text).insert(0, "meanwhile ")
         scales.go_on.set()
         await party._live.whole()
@@ -129,7 +133,7 @@ async def test_a_document_that_cannot_be_compacted_is_not_tried_again_at_each_up
         async with join(lobby) as ada:
             for number in range(50):
                 await ada.insert(0, f"{number} ")
-        await scales.asked.wait()
+        await scales.until_asked()
         await party_of(lobby)._live.whole()
         scales.asked.clear()
         async with join(lobby) as ada:
@@ -139,8 +143,7 @@ async def test_a_document_that_cannot_be_compacted_is_not_tried_again_at_each_up
             assert str(ada.text).startswith("x49 48 ")
             for number in range(60):
                 await ada.insert(0, f"{number} ")
-        async with asyncio.timeout(10):
-            await scales.asked.wait()
+        await scales.until_asked()
         await party_of(lobby)._live.whole()
 
 
@@ -150,7 +153,7 @@ async def test_a_room_that_stops_in_the_middle_keeps_what_was_accepted_before(sc
     async with Lobby({"notes": Notes}, store=Shared(store), clock=ManualClock()) as lobby, join(lobby) as ada:
         await ada.insert(0, "whole")
         slow = asyncio.create_task(ada.socket.send(yjs.update(prepended(2, MANY, "b", "body"))))
-        await scales.asked.wait()
+        await scales.until_asked()
         closing = asyncio.create_task(lobby.close())
         await settle()
         scales.go_on.set()

@@ -35,8 +35,9 @@ def read(name: str) -> Any:
 async def run(notebook: Any, folder: Path) -> str:
     """Run all cells, any of which may not fail; returns what they printed. Its outputs are in it then, and what its
     widgets show."""
-    # nbclient 0.11 sometimes misses the reply to its first question, and goes on after this time.
-    client = NotebookClient(notebook, timeout=30, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    # Output widgets make nbclient send on the socket that it polls, which then misses a reply, once in twenty runs. It
+    # finds it when this time is over.
+    client = NotebookClient(notebook, timeout=20, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     await client.async_execute()
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]

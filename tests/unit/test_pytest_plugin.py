@@ -32,8 +32,7 @@ PARTIES = "@pytest.fixture\ndef parties():\n    return Egg"
 def run(folder: Path, *, parties: str = PARTIES, mark: str = "", options: tuple[str, ...] = ()) -> str:
     (folder / "test_egg.py").write_text(TESTS.format(parties=parties, mark=mark))
     (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n")
-    plugin = ["-p", "partyroom.pytest_plugin", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", "-q", *plugin, *options]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=30).stdout
 
 

@@ -39,7 +39,7 @@ async def drop(server: Server, updates: Iterable[bytes], most: float = MOST) -> 
 
 async def _talk(server: Server, said: Iterable[bytes]) -> int | None:
     """Say all this, wait until the last question is answered, and leave without a word."""
-    reader, writer = await connected(server, "/parties/notes/bombed")
+    reader, writer = await connected(server.host, "/parties/notes/bombed")
     try:
         writer.write(b"".join(frame(BINARY, message) for message in said))
         while True:

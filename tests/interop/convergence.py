@@ -72,7 +72,7 @@ class Replayer:
     async def _listen(self) -> None:
         while True:
             with suppress(OSError, asyncio.IncompleteReadError):
-                reader, writer = await connected(self._server, f"/parties/notes/{ROOM}")
+                reader, writer = await connected(self._server.host, f"/parties/notes/{ROOM}")
                 self._writer = writer
                 try:
                     self.send_again(REMEMBERED)  # a server that was killed may have lost some

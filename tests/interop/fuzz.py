@@ -211,7 +211,7 @@ class Fuzz:
 
     async def _send(self, throw: Throw, room: str, hostile: list[bytes]) -> tuple[int, Closed | None]:
         """How many of the hostile frames the server has seen, and how the connection ended, if it did by itself."""
-        reader, writer = await connected(self._server, f"/parties/{throw.party}/{room}")
+        reader, writer = await connected(self._server.host, f"/parties/{throw.party}/{room}")
         try:
             numbered = (part for n, one in enumerate(hostile) for part in (one, frame(PING, n.to_bytes(4))))
             writer.write(b"".join([*throw.before, *numbered]))
@@ -241,16 +241,20 @@ class Fuzz:
         return count, None
 
 
-async def connected(server: Server, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def connected(host: str, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A WebSocket after its handshake, bare."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(
-        f"GET {path} HTTP/1.1\r\nHost: {server.host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n".encode()
-    )
-    async with asyncio.timeout(PATIENCE):
-        head = await reader.readuntil(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 101"), head
+    reader, writer = await asyncio.open_connection(*host.split(":"))
+    try:
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(PATIENCE):
+            head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101"), head
+    except BaseException:
+        writer.transport.abort()
+        raise
     return reader, writer
 
 

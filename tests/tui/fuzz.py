@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from random import Random
 
 from partyroom_tui.document import LinesDocument
@@ -10,8 +11,10 @@ from partyroom_tui.syntax import Syntax
 from partyroom_tui.wrapping import Wrapping
 from textual import events
 from textual.document._document import Selection
+from textual.strip import Strip
 
 from partyroom.client import Position
+from tests.tui.apps import eventually
 from tests.tui.pair import Pair, Seat, paired
 
 PIECES = (
@@ -41,12 +44,12 @@ async def fuzz(seed: int, steps: int) -> int:
         for step in range(steps):
             try:
                 await _step(random, pair)
-                _check(pair.ada, pair.bob, online=not pair.inside.down, thoroughly=step % 20 == 19)
+                await _check(pair.ada, pair.bob, online=not pair.inside.down, thoroughly=step % 5 == 4)
             except BaseException as error:
                 error.add_note(f"in step {step} of run {seed}")
                 raise
         await _online(pair)
-        _check(pair.ada, pair.bob, online=True, thoroughly=True)
+        await _check(pair.ada, pair.bob, online=True, thoroughly=True)
         assert pair.ada.shared == pair.bob.shared
         return len(pair.ada.shared)
 
@@ -132,20 +135,53 @@ def _is_at(seat: Seat, anchor: Position, head: Position) -> None:
     assert list(seat.area.selection) == shown, (there, seat.ends)
 
 
-def _check(*seats: Seat, online: bool, thoroughly: bool) -> None:
+async def _check(*seats: Seat, online: bool, thoroughly: bool) -> None:
     for seat in seats:
         area = seat.area
         assert area.text == area.document.text == seat.shared
         _check_screen(area.document, area.wrapped_document, area.wrap_width, area.indent_width)
-        for y in range(area.size.height):
-            assert area.render_line(y).cell_length == area.size.width - area.scrollbar_size_vertical
-        if thoroughly and area.syntax is not None:
-            _check_syntax(area.document, area.syntax)
+        if thoroughly:
+            await _check_painted(seat)
+            if area.syntax is not None:
+                area._colour()
+                _check_syntax(area.document, area.syntax)
     if online:
         for seat, other in (seats, seats[::-1]):
             cursor = seat.area.cursors.found.get(other.client.client_id)
             assert cursor is not None
             assert (cursor.anchor, cursor.head) == tuple(other.area.selection)
+
+
+async def _check_painted(seat: Seat) -> None:
+    """What has been painted is what would be painted now, in all its colours; 60 times a second Textual paints."""
+    area = seat.area
+    with suppress(TimeoutError):
+        await eventually(lambda: not list(_unlike(seat)), timeout=5)
+    assert not list(_unlike(seat)), (area.selection, area.scroll_offset, area.virtual_size)
+    labels = area._labels
+    area._relabel()
+    assert area._labels == labels, (area._labels, labels, area._labels_for, area.text_width)
+
+
+def _unlike(seat: Seat) -> Iterator[tuple[int, str, str]]:
+    """The rows that do not look on the screen as they should."""
+    area = seat.area
+    width, height = area.size.width - area.scrollbar_size_vertical, area.size.height - area.scrollbar_size_horizontal
+    painted = seat.pilot.app.screen._compositor.render_strips()
+    for y in range(height):
+        row = area.render_line(y)
+        if row.cell_length != width or _cells(painted[y], width) != _cells(row, width):
+            yield y, painted[y].text, row.text
+
+
+def _cells(strip: Strip, width: int) -> list[tuple[str, object, object, bool]]:
+    """Each character up to a width, with its colours."""
+    return [
+        (char, segment.style.color, segment.style.bgcolor, bool(segment.style.underline))
+        for segment in strip.crop(0, width)
+        if segment.style is not None
+        for char in segment.text
+    ]
 
 
 def _check_screen(document: LinesDocument, wrapping: Wrapping, width: int, indent: int) -> None:
@@ -160,7 +196,7 @@ def _check_screen(document: LinesDocument, wrapping: Wrapping, width: int, inden
 
 def _check_syntax(document: LinesDocument, syntax: Syntax) -> None:
     """What is known of lines is what the tree says. (Another parse of broken code may recover otherwise.)"""
-    syntax.catch_up()
+    assert not syntax.behind
     known = [syntax.row(row) for row in range(document.line_count)]
     syntax.forget()
     assert known == [syntax.row(row) for row in range(document.line_count)]

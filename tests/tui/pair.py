@@ -92,6 +92,7 @@ async def seated(client: DocumentClient, size: tuple[int, int] = (60, 16), **opt
     area = SharedTextArea(client, "body", **{"undo_pause": 0, "beat": 0, **options})
     async with OneArea(area).run_test(size=size, notifications=True) as pilot:
         area.focus()
+        area.cursor_blink = False
         await pilot.pause()
         yield Seat(client, area, pilot)
 

@@ -38,6 +38,7 @@ def test_what_is_shown_is_one_character_for_one_and_moves_no_cursor(text: str) -
         ("a\u2028b", "a␤b"),
         ("x\u202e)", "x\ufffd)"),
         ("\t👍🏽\r\n", "\t👍🏽"),
+        ("\u0301a\t\u200db", "◌a\t◌b"),
     ],
 )
 def test_harmful_characters_are_shown_as_symbols_and_others_as_they_are(line: str, seen: str) -> None:

@@ -92,7 +92,7 @@ def test_what_is_seen_of_a_line_is_what_lies_between_two_edges(text: str, left: 
             assert at(len(line)) <= left or cut or at(ceiling(line, first + 1)) > left + width
 
 
-@pytest.mark.parametrize("line", ["ae\u0301b", "👩\u200d👩\u200d👧x", "漢字", "❤\ufe0f!", "👍🏽"])
+@pytest.mark.parametrize("line", ["ae\u0301b", "👩\u200d👩\u200d👧x", "漢\t字\t", "❤\ufe0f!", "👍🏽"])
 def test_the_cursor_goes_from_grapheme_to_grapheme_and_back(line: str) -> None:
     navigator = GraphemeNavigator(Wrapping(LinesDocument(line)))
     there, at = [(0, 0)], (0, 0)

@@ -54,12 +54,12 @@ def colour_of(state: dict[str, Any], client: int) -> Color:
     return Color.parse(PALETTE[client % len(PALETTE)])
 
 
-def readable(colour: Color, background: Color) -> Color:
-    """A colour moved towards white or black until it stands out from a background."""
+def readable(colour: Color, background: Color, least: float = CONTRAST) -> Color:
+    """A colour moved towards white or black until it stands out from a background, with ``least`` contrast."""
     target = ink(background)
     for step in range(11):
         found = colour.blend(target, step / 10, alpha=1.0)
-        if contrast(found, background) >= CONTRAST:
+        if contrast(found, background) >= least:
             return found
     return target
 

@@ -209,6 +209,12 @@ class Editor(TextArea):
         self._painter.clear()
         super().notify_style_update()
 
+    def _rewrap_and_refresh_virtual_size(self) -> None:
+        """Wrap all lines anew: the width that they have has changed, or that of their tabs."""
+        self.wrapped_document.wrap(self.wrap_width, self.indent_width)
+        self._refresh_size()
+        self.refresh()
+
     def _refresh_size(self) -> None:
         """Tell Textual how large the text is, if that has changed."""
         width = 0 if self.soft_wrap else self.wrapped_document.widest + self.gutter_width + 1

@@ -15,9 +15,21 @@ __all__ = ["ceiling", "cells", "column_at", "floor", "tabs"]
 
 
 @lru_cache(512)
+def _spans(line: str) -> list[tuple[int, int, int]]:
+    """Where each grapheme begins and ends, and how wide it is; a tab is one, of no width of its own."""
+    spans: list[tuple[int, int, int]] = []
+    at = 0
+    for number, part in enumerate(line.split("\t")):
+        if number:
+            spans.append((at - 1, at, 0))
+        spans += [(at + start, at + end, width) for start, end, width in split_graphemes(part)[0]]
+        at += len(part) + 1
+    return spans
+
+
+@lru_cache(512)
 def _cuts(line: str) -> list[int]:
-    spans, _ = split_graphemes(line)
-    return [start for start, _, _ in spans] + [len(line)]
+    return [start for start, _, _ in _spans(line)] + [len(line)]
 
 
 def floor(line: str, column: int) -> int:
@@ -62,7 +74,7 @@ def column_at(line: str, start: int, stop: int, offset: int, tab_width: int) -> 
         return min(start + max(offset, 0), stop)
     widths = iter(tabs(line, tab_width)[line.count("\t", 0, start) :])
     at = 0
-    for first, _, width in split_graphemes(part)[0]:
+    for first, _, width in _spans(part):
         at += next(widths) if part[first] == "\t" else width
         if at > offset:
             return start + first

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from rich.cells import get_character_cell_size
+
 __all__ = ["body", "ending", "shown", "split"]
 
 _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -22,6 +24,8 @@ _VISIBLE: Final = {
     0x2029: 0x2424,
 }
 """One visible character for each that would move the cursor, command the terminal, or turn the text around."""
+_UNJOINED: Final = re.compile(r"(?<!\S)\u200d|\u200d(?![^\x00-\x7f])")
+"""Joiners with nothing to join, which ``rich`` measures together with what comes next."""
 
 
 def split(text: str) -> list[str]:
@@ -53,6 +57,17 @@ def body(line: str) -> str:
 
 
 def shown(line: str) -> str:
-    """A line's body as a terminal can show it, one character for one: what would harm is replaced by a symbol."""
+    """A line's body as a terminal can show it, one character for one.
+
+    What would harm is replaced by a symbol, and so is an accent at the beginning or after a tab, where it has nothing
+    to stand on.
+    """
     text = body(line)
-    return text if text.isprintable() else text.translate(_VISIBLE)
+    if text.isprintable() and (not text or get_character_cell_size(text[0])):
+        return text
+    text = _UNJOINED.sub("\u200c", text.translate(_VISIBLE))
+    return "\t".join(map(_standing, text.split("\t")))
+
+
+def _standing(part: str) -> str:
+    return part if not part or get_character_cell_size(part[0]) else f"\u25cc{part[1:]}"

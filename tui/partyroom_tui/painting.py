@@ -18,7 +18,7 @@ from textual.cache import LRUCache
 from textual.color import Color
 from textual.strip import Strip
 
-from .colours import ink, readable
+from .colours import CONTRAST, contrast, ink, readable
 from .graphemes import ceiling, floor, tabs
 from .labels import Label
 
@@ -29,6 +29,8 @@ __all__ = ["Painter"]
 
 Span = tuple[int, int, Style]
 """From one column of the row to another."""
+LEGIBLE: Final = 4.5
+"""The contrast that WCAG 2.1 (1.4.3) asks of text, for what has less than ``CONTRAST``."""
 TINT: Final = 0.3
 """How much of somebody's colour is behind what they have selected."""
 
@@ -52,7 +54,7 @@ class Painter:
         base = theme.base_style or area.rich_style
         if scroll.y + y >= wrapping.height:
             blank = Strip.blank(area.text_width, base)
-            strip = _labelled(blank, area.labels(scroll.y + y), scroll.x)
+            strip = _labelled(blank, area.labels(scroll.y + y), scroll.x, area.text_background)
             return Strip.join([Strip.blank(area.gutter_width, base), strip]).apply_style(base)
         row, number = wrapping.line_at(scroll.y + y)
         line = area.document[row]
@@ -69,7 +71,7 @@ class Painter:
         if known is not None:
             return known
         strip = Strip(_segments(text, left, spans, fill, iter(widths))).adjust_cell_length(area.text_width, fill)
-        strip = _labelled(strip, labels, scroll.x)
+        strip = _labelled(strip, labels, scroll.x, area.text_background)
         if gutter is not None:
             strip = Strip.join([Strip([gutter]), strip])
         self._strips[key] = strip = strip.apply_style(base)
@@ -96,12 +98,13 @@ class Painter:
 
     def _layers(self, row: int, line: str, theme: TextAreaTheme) -> Iterator[Span]:
         area = self._area
+        background = area.text_background
         if area.syntax is not None:
             for begin, end, name in area.syntax.row(row):
                 if (style := theme.syntax_styles.get(name)) is not None:
+                    style = _legible(style, background)
                     yield _column(line, begin), len(line) if end is None else _column(line, end), style
         cursors = area.cursors_on(row)
-        background = area.text_background
         for cursor in cursors:
             if cursor.anchor != cursor.head:
                 yield *_within(row, line, *cursor.span), _tint(cursor.colour, background)
@@ -147,15 +150,26 @@ def _segments(text: str, left: int, spans: tuple[Span, ...], fill: Style, widths
         yield Segment(part, style)
 
 
-def _labelled(strip: Strip, labels: tuple[Label, ...], left: int) -> Strip:
+def _labelled(strip: Strip, labels: tuple[Label, ...], left: int, background: Color) -> Strip:
     """Names over a strip that begins at the cell ``left``."""
     for label in labels:
         start, end = label.x - left, label.end - left
         if start < 0 or end > strip.cell_length:
             continue  # it has just been scrolled there, and is about to be placed elsewhere
-        name = Segment(f" {label.name} ", _flag(label.colour))
+        name = Segment(f" {label.name} ", _flag(label.colour, background))
         strip = Strip.join([strip.crop(0, start), Strip([name], end - start), strip.crop(end)])
     return strip
+
+
+@lru_cache(512)
+def _legible(style: Style, background: Color) -> Style:
+    """A theme's style for code, which was made for dark screens or for light ones, on either."""
+    if style.color is None or style.bgcolor is not None:
+        return style
+    colour = Color.from_rich_color(style.color)
+    if contrast(colour, background) >= CONTRAST:
+        return style
+    return style + Style(color=readable(colour, background, LEGIBLE).rich_color)
 
 
 @lru_cache(256)
@@ -171,5 +185,6 @@ def _tint(colour: Color, background: Color) -> Style:
 
 
 @lru_cache(256)
-def _flag(colour: Color) -> Style:
-    return Style(color=ink(colour).rich_color, bgcolor=colour.rich_color, bold=True)
+def _flag(colour: Color, background: Color) -> Style:
+    shown = readable(colour, background)
+    return Style(color=ink(shown).rich_color, bgcolor=shown.rich_color, bold=True)

@@ -68,7 +68,7 @@ class Syntax:
         )
         self.behind = True
         if change.shift:
-            self.forget()
+            self._rows = {row: found for row, found in self._rows.items() if row < first}
         for row in range(first, first + change.new):
             self._rows.pop(row, None)
 
@@ -114,9 +114,9 @@ class Syntax:
         }
         for (*_, name), ((top, left), (bottom, right)) in sorted(found.items()):
             for row in range(max(top, first), min(bottom, last - 1) + 1):
-                end = right if row == bottom else None
-                if end != 0:
-                    rows[row][left if row == top else 0, end, name] = None
+                start, end = left if row == top else 0, right if row == bottom else None
+                if start != end:
+                    rows[row][start, end, name] = None
         if len(self._rows) > 64 * AHEAD:
             self.forget()
         if self.behind:

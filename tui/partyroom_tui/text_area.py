@@ -357,14 +357,17 @@ class SharedTextArea(Editor):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Textual asks for some rows."""
-        seen = (self.scroll_offset, self.size, self.text_width)
-        if seen != self._labels_for:
-            self._labels_for = seen
+        if self._labels_for != (self.scroll_offset, self.size, self.text_width):
             self._relabel()
         return super().render_lines(crop)
 
+    def _rewrap_and_refresh_virtual_size(self) -> None:
+        super()._rewrap_and_refresh_virtual_size()
+        self._relabel()
+
     def _relabel(self) -> None:
         """Find places for the names, and paint the rows where they were and are."""
+        self._labels_for = self.scroll_offset, self.size, self.text_width
         before, rows = self._labels, self.wrapped_document
         top, bottom = self.scroll_offset.y, self.scroll_offset.y + self.size.height
         carets = [

@@ -28,14 +28,19 @@ def join(
     color: Annotated[str | None, typer.Option(help="Your colour: #d55e00.")] = None,
     web: Annotated[bool, typer.Option("--web", help="On a page, for whoever opens it in a browser.")] = False,
     port: Annotated[int, typer.Option(help="Where that page is: http://127.0.0.1:PORT.")] = 8000,
+    file: Annotated[
+        Path | None, typer.Option(help="A file to keep in step with the notes, both ways.", dir_okay=False)
+    ] = None,
 ) -> None:
     """Be in a room: notes, a board, a table, a list, a game, and a chat, in this terminal."""
     place = _place(where)
+    if file is not None and (web or not place.room):
+        fail("--file is for one room, in this terminal: partyroom join ROOM --file notes.md", 2)
     if web:
         given = [where, *(["--name", name] if name else []), *(["--color", color] if color else [])]
         _part("web", "web").serve([one for one in given if one], port=port)
     else:
-        _part("join", "tui").run(place, name=name or _login(), color=color)
+        _part("join", "tui").run(place, name=name or _login(), color=color, file=file)
 
 
 def ssh(

@@ -125,7 +125,7 @@ async def main() -> None:
     console = Console()
     plain = await cost(Input())
     table = Table(title=f"A key until it is painted: processor time in ms. An Input: {plain.median:.1f}")
-    for head in ("lines", "", "SharedTextArea", "one in 20", "of Input's", "TextArea", "of Input's"):
+    for head in ("lines", "", "ours", "1 in 20", "of Input's", "Textual's", "of Input's"):
         table.add_column(head, justify="left" if head == "" else "right")
     with console.status("") as status:
         for lines in LINES:

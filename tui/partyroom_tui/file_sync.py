@@ -35,7 +35,7 @@ from partyroom.client.text import differences
 
 from .merging import Trace
 
-__all__ = ["FileSync", "FileTrouble"]
+__all__ = ["FileSync", "FileTrouble", "language_of"]
 
 LARGEST: Final = 10_000_000
 """Bytes of a file that is taken."""
@@ -43,6 +43,20 @@ LOOK_EVERY: Final = 2_000
 """Milliseconds after which the file is looked at though nothing has told that it changed, as on network drives."""
 ORIGIN: Final = "partyroom.file"
 """Of the transactions with a file's edits: they are no steps of the user's undo."""
+
+
+LANGUAGES: Final = {
+    **{".py": "python", ".md": "markdown", ".markdown": "markdown", ".js": "javascript", ".mjs": "javascript"},
+    **{".rs": "rust", ".go": "go", ".java": "java", ".sh": "bash", ".bash": "bash", ".sql": "sql", ".xml": "xml"},
+    **{".html": "html", ".htm": "html", ".css": "css", ".json": "json", ".toml": "toml"},
+    **{".yaml": "yaml", ".yml": "yaml"},
+}
+"""By the end of a file's name, of those that Textual has highlights for."""
+
+
+def language_of(path: Path) -> str | None:
+    """The language that a file is probably in, as ``SharedTextArea`` takes it."""
+    return LANGUAGES.get(path.suffix.lower())
 
 
 class FileTrouble(PartyroomError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from textual.app import App, SystemCommand
 from textual.driver import Driver
@@ -20,8 +21,8 @@ __all__ = ["JoinApp", "run"]
 class JoinApp(App[None]):
     """The whole app. With a room in ``place`` it begins there, otherwise in the lobby.
 
-    ``confined`` is for guests: they stay in that room, and nothing of this computer is written to. ``ssh`` is shown to
-    those who share (see ``share.ways_in``).
+    ``file`` is kept in step with that room's notes. ``confined`` is for guests: they stay in that room, and nothing of
+    this computer is written to. ``ssh`` is shown to those who share (see ``share.ways_in``).
     """
 
     TITLE = "partyroom"
@@ -35,6 +36,7 @@ class JoinApp(App[None]):
         recent: Recent | None = None,
         confined: bool = False,
         ssh: str = "",
+        file: Path | None = None,
         driver_class: type[Driver] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
@@ -45,6 +47,7 @@ class JoinApp(App[None]):
         self._recent = recent or Recent()
         self._confined = confined
         self._ssh = ssh
+        self._file = file
 
     async def on_mount(self) -> None:
         """Begin."""
@@ -62,7 +65,8 @@ class JoinApp(App[None]):
             return
         if not self._confined:
             self._recent.add(place)
-        await self.push_screen(RoomScreen(seat, ssh=self._ssh, can_leave=not self._confined))
+        file = self._file if place == self.place else None
+        await self.push_screen(RoomScreen(seat, ssh=self._ssh, can_leave=not self._confined, file=file))
 
     async def on_lobby_screen_chosen(self, event: LobbyScreen.Chosen) -> None:
         """A room was chosen."""
@@ -78,6 +82,6 @@ class JoinApp(App[None]):
                 yield SystemCommand(title, help, callback)
 
 
-def run(place: Place, *, name: str, color: str | None = None) -> None:
+def run(place: Place, *, name: str, color: str | None = None, file: Path | None = None) -> None:
     """Run it in this terminal until the user leaves."""
-    JoinApp(place, name=name, color=color).run()
+    JoinApp(place, name=name, color=color, file=file).run()

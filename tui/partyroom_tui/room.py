@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import ClassVar, Final
 
 from rich.text import Text
@@ -17,6 +18,7 @@ from textual.widgets import Footer, Label, Static, TabbedContent, TabPane
 from .canvas import PixelCanvas
 from .chat import Chat
 from .colours import name_of
+from .file_sync import FileSync, FileTrouble, language_of
 from .game import TrailsGame
 from .help import HelpScreen
 from .presence import People
@@ -63,12 +65,14 @@ class RoomScreen(Screen[None]):
         Binding("ctrl+pagedown", "tab(1)", "Next tab", show=False),
     ]
 
-    def __init__(self, seat: Seat, *, ssh: str = "", can_leave: bool = True) -> None:
+    def __init__(self, seat: Seat, *, ssh: str = "", can_leave: bool = True, file: Path | None = None) -> None:
         super().__init__()
         self.seat = seat
         self.client = seat.client
         self.following: int | None = None
         """Whom the user follows, by client id."""
+        self.file = None if file is None else FileSync(seat.client, file, NOTES, say=self._say)
+        """The file that the notes are kept in step with."""
         self._ssh = ssh
         self._can_leave = can_leave
         self._unread = 0
@@ -79,7 +83,8 @@ class RoomScreen(Screen[None]):
 
     def tabs(self) -> Iterator[tuple[str, Widget]]:
         """The names of the tabs, and what is in them."""
-        yield "Notes", SharedTextArea(self.client, NOTES, language="markdown", id="notes-text")
+        language = "markdown" if self.file is None else language_of(self.file.path)
+        yield "Notes", SharedTextArea(self.client, NOTES, language=language, id="notes-text")
         yield "Board", PixelCanvas(self.client)
         yield "Table", SharedTable(self.client)
         yield "Todo", SharedTodo(self.client)
@@ -106,12 +111,18 @@ class RoomScreen(Screen[None]):
     def _title(self) -> Text:
         title = Text(no_wrap=True, overflow="ellipsis")
         title.append("partyroom", style="bold")
-        return title.append(f" / {self.seat.room}")
+        title.append(f" / {self.seat.room}")
+        return title if self.file is None else title.append(f"  {self.file.path.name}", style="italic")
 
     async def on_mount(self) -> None:
         """Come in."""
         self._unhear = [self.client.on_presence(lambda *changed: self.call_later(self._keep_up))]
         await self.seat.start()
+        if self.file is not None:
+            try:
+                await self.file.start()
+            except FileTrouble as trouble:
+                self._say(f"{self.file.path.name} is not in step: {trouble}")
         self._show_place()
         self.query_one(SharedTextArea).focus()
 
@@ -119,7 +130,12 @@ class RoomScreen(Screen[None]):
         """Leave."""
         for unhear in self._unhear:
             unhear()
+        if self.file is not None:
+            await self.file.close()
         await self.seat.close()
+
+    def _say(self, words: str) -> None:
+        self.call_later(self.notify, words, severity="warning", timeout=15, markup=False)
 
     # -- tabs --------------------------------------------------------------------------------------------------------
 

@@ -28,3 +28,10 @@ def test_what_is_no_address_is_refused() -> None:
     result = CliRunner().invoke(app, ["join", "main/"])
     assert result.exit_code == 2
     assert "a room's address is" in result.output
+
+
+@pytest.mark.parametrize("command", [["join", "--file", "notes.md"], ["join", "today", "--web", "--file", "notes.md"]])
+def test_a_file_needs_a_room_and_a_terminal(command: list[str]) -> None:
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 2
+    assert "partyroom join ROOM --file notes.md" in result.output

@@ -34,7 +34,7 @@ SIZE = (120, 40)
 class NotingDriver(HeadlessDriver):
     """A terminal that notes when it is written to; Textual paints for it as for a real one."""
 
-    written = asyncio.Event()
+    written: asyncio.Event
 
     @property
     def is_headless(self) -> bool:
@@ -80,6 +80,7 @@ def code(lines: int) -> str:
 
 async def cost(widget: Widget, keys: int = 40) -> Cost:
     """Type into the middle of a widget."""
+    NotingDriver.written = asyncio.Event()
     app = OneWidget(widget)
     async with app.run_test(headless=False, size=SIZE) as pilot:
         widget.focus()

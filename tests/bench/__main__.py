@@ -16,12 +16,13 @@ from .compare import compare
 from .editing import DOCUMENTS
 from .idle import Cold, Memory, cold, memory
 from .load import QUICK, Size
+from .long import Long, long
 from .relays import GATEWAYS, RELAYS
-from .report import as_json, show_at_scale, show_cold, show_comparisons, show_memory
+from .report import as_json, show_at_scale, show_cold, show_comparisons, show_long, show_memory
 from .rooms import AtScale, measured
 
 SCENARIOS = {scenario.name: scenario for scenario in (*RELAYS, *GATEWAYS, *DOCUMENTS)}
-NAMES = (*SCENARIOS, "cold", "memory", "scale")
+NAMES = (*SCENARIOS, "cold", "memory", "scale", "long")
 
 
 async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any]:
@@ -31,6 +32,7 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
     colds: list[Cold] = []
     memories: list[Memory] = []
     rooms: AtScale | None = None
+    document: Long | None = None
     with console.status("") as status:
         for name in names:
             status.update(f"{name}, {perf_counter() - started:.0f} s so far")
@@ -40,6 +42,8 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
                 memories = await memory(size)
             elif name == "scale":
                 rooms = await measured(size.rooms)
+            elif name == "long":
+                document = long(size.trace)
             else:
                 comparisons.append(await compare(SCENARIOS[name], size))
     show_comparisons(console, comparisons)
@@ -49,11 +53,13 @@ async def bench(names: list[str], size: Size, console: Console) -> dict[str, Any
         show_memory(console, memories)
     if rooms is not None:
         show_at_scale(console, rooms)
+    if document is not None:
+        show_long(console, document)
     console.print(
         f"{perf_counter() - started:.0f} s, {os.cpu_count()} processors, load average {busy:.1f} before the start: "
         "what else runs here makes every figure worse, and the ratios less certain"
     )
-    return {"load_before": busy, "processors": os.cpu_count()} | as_json(comparisons, colds, memories, rooms)
+    return {"load_before": busy, "processors": os.cpu_count()} | as_json(comparisons, colds, memories, rooms, document)
 
 
 def main(

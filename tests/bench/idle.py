@@ -1,16 +1,24 @@
-"""What waits costs nothing, or should: the first answer of a cold room, and memory per idle connection and room."""
+"""What waits costs nothing, or should: the first answer of a cold room, and memory per idle thing.
+
+Things are connections and rooms; connections to one document, which share it; and documents of 2 KB, each in memory for
+the one connection that it has.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 
+from pycrdt import Doc, Text
+
 from .compare import OURS, percentile
+from .editing import PARAGRAPH, STEP_1, update_frame
 from .load import Size, opened
 from .servers import Server, Unavailable, start
-from .wire import Client, connect
+from .wire import BINARY, Client, connect, masked
 
 __all__ = ["COLD_TARGET", "Cold", "Memory", "cold", "memory"]
 
@@ -96,7 +104,7 @@ async def cold(size: Size) -> list[Cold]:
 async def memory(size: Size) -> list[Memory]:
     """Open many of something on a fresh server and see how much larger it has become."""
     found = []
-    for name, what in ((OURS, "connection"), ("ws", "connection"), (OURS, "room")):
+    for name, what in WHAT:
         measured = Memory(name, what, size.idle)
         try:
             server = await start(name)
@@ -104,7 +112,7 @@ async def memory(size: Size) -> list[Memory]:
             measured.failed = str(error)
         else:
             try:
-                measured.each = await (_connections if what == "connection" else _rooms)(server, size.idle)
+                measured.each = await MEASURES[what](server, size.idle)
             except (OSError, TimeoutError) as error:
                 measured.failed = f"{error} (its log ends: {server.last_words()})"
             finally:
@@ -114,13 +122,35 @@ async def memory(size: Size) -> list[Memory]:
 
 
 async def _connections(server: Server, count: int) -> float:
-    path = "/parties/relay/idle"
-    clients = await opened(connect(Client(), server.port, path) for _ in range(FIRST))
-    await asyncio.sleep(SETTLE)
-    before = server.memory()
-    clients += await opened(connect(Client(), server.port, path) for _ in range(count))
-    await asyncio.sleep(SETTLE)
-    grown = server.memory() - before
+    return await _opened(server, count, lambda number: "/parties/relay/idle")
+
+
+async def _readers(server: Server, count: int) -> float:
+    return await _opened(server, count, lambda number: "/parties/notes/idle", masked(BINARY, STEP_1))
+
+
+async def _documents(server: Server, count: int) -> float:
+    doc: Doc[Text] = Doc()
+    doc.get("body", type=Text).insert(0, PARAGRAPH * (2048 // len(PARAGRAPH)))
+    written = masked(BINARY, STEP_1) + update_frame(doc.get_update())
+    return await _opened(server, count, lambda number: f"/parties/notes/idle-{number}", written)
+
+
+async def _opened(server: Server, count: int, path: Callable[[int], str], said: bytes = b"") -> float:
+    """What one more client costs that connects to the path of its number and says something."""
+    clients: list[Client] = []
+
+    async def more(count: int) -> int:
+        numbers = range(len(clients), len(clients) + count)
+        new = await opened(connect(Client(), server.port, path(number)) for number in numbers)
+        for client in new:
+            client.write(said)
+        clients.extend(new)
+        await asyncio.sleep(SETTLE)
+        return server.memory()
+
+    before = await more(FIRST)
+    grown = await more(count) - before
     for client in clients:
         client.abort()
     return grown / count
@@ -133,3 +163,18 @@ async def _rooms(server: Server, count: int) -> float:
     await asyncio.to_thread(_gets, server.port, "relay", "idle", count)
     await asyncio.sleep(SETTLE)
     return (server.memory() - before) / count
+
+
+WHAT = (
+    (OURS, "connection"),
+    ("ws", "connection"),
+    (OURS, "room"),
+    (OURS, "connection to a document"),
+    (OURS, "document and its connection"),
+)
+MEASURES = {
+    "connection": _connections,
+    "room": _rooms,
+    "connection to a document": _readers,
+    "document and its connection": _documents,
+}

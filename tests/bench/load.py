@@ -37,9 +37,11 @@ class Size:
     """Connections, and rooms, in the memory measurement."""
     rooms: int = 10_000
     """Rooms that are made, evicted and revived."""
+    trace: int = 300_000
+    """Edits of the long document."""
 
 
-QUICK = Size(rounds=2, seconds=0.6, bursts=3, edits=60, cold=100, idle=500, rooms=500)
+QUICK = Size(rounds=2, seconds=0.6, bursts=3, edits=60, cold=100, idle=500, rooms=500, trace=20_000)
 
 
 @dataclass

@@ -10,9 +10,10 @@ from rich.table import Table
 
 from .compare import Comparison, Side
 from .idle import COLD_TARGET, Cold, Memory
+from .long import LOAD_TARGET, Long
 from .rooms import MEMORY_TARGET, REVIVAL_TARGET, AtScale
 
-__all__ = ["as_json", "show_at_scale", "show_cold", "show_comparisons", "show_memory"]
+__all__ = ["as_json", "show_at_scale", "show_cold", "show_comparisons", "show_long", "show_memory"]
 
 
 def number(value: float | None, digits: int = 2) -> str:
@@ -103,8 +104,22 @@ def show_at_scale(console: Console, rooms: AtScale) -> None:
         console.print(f"rooms on demand: not measured: {rooms.failed}", markup=False)
 
 
+def show_long(console: Console, document: Long) -> None:
+    """A long document: how soon it is in memory."""
+    table = _table(f"a document of {document.edits:,} edits", "", "target", "")
+    table.add_row(
+        "loaded from its snapshot (ms)", number(document.load), f"{LOAD_TARGET:.0f}", met(document.load, LOAD_TARGET)
+    )
+    table.add_row("its snapshot (KiB)", number(document.size / 1024, 0), "", "")
+    console.print(table)
+
+
 def as_json(
-    comparisons: list[Comparison], colds: list[Cold], memories: list[Memory], rooms: AtScale | None = None
+    comparisons: list[Comparison],
+    colds: list[Cold],
+    memories: list[Memory],
+    rooms: AtScale | None = None,
+    document: Long | None = None,
 ) -> dict[str, Any]:
     """Everything that the tables show, every round of it."""
     return {
@@ -134,6 +149,14 @@ def as_json(
             {"server": each.server, "what": each.what, "count": each.count, "bytes": each.each, "failed": each.failed}
             for each in memories
         ],
+        "long": None
+        if document is None
+        else {
+            "edits": document.edits,
+            "bytes": document.size,
+            "load_ms": document.load,
+            "target_ms": LOAD_TARGET,
+        },
         "rooms": None
         if rooms is None
         else {

@@ -9,6 +9,8 @@ from pycrdt import Doc
 
 from ..errors import ProtocolError
 from ..protocols import guard
+from ..protocols.engine import AT_ONCE, Engine, exhausted
+from ..protocols.portions import Portions
 from ..protocols.ranges import Ticks
 from ..protocols.structs import read_structs
 from ..protocols.surrogates import Surrogates
@@ -50,12 +52,29 @@ def _mended(updates: Iterable[bytes]) -> list[bytes]:
 def _engine(updates: list[bytes], *, skip_gc: bool = False, deletions: bool = False) -> bytes:
     failure = ""
     try:
-        doc: Doc[Any] = Doc(skip_gc=skip_gc)
-        for update in updates:
-            doc.apply_update(update)
+        doc = _applied(updates, Engine(Doc(skip_gc=skip_gc), on_edit=_nothing))
         return doc.get_update(doc.get_state()) if deletions else doc.get_update()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # the engine's panics; its traceback would carry the document into other threads
         failure = f"{type(error).__name__}: {error}"
     raise ProtocolError(f"these states cannot be brought together: {failure}")
+
+
+def _applied(updates: list[bytes], engine: Engine) -> Doc[Any]:
+    """The engine's document with these updates, in small portions: the engine lets no other thread run meanwhile."""
+    clocks: dict[int, int] = {}
+    waiting: list[Portions] = []
+    for update in updates:
+        waiting.append(Portions((update, guard.check(update))))
+        _, moved = exhausted(engine.applying(waiting[-1], clocks, at_once=AT_ONCE // 10))
+        while moved:
+            woken = [one for one in waiting if one.wakes(moved, clocks)]
+            moved = {client for one in woken for client in exhausted(engine.applying(one, clocks))[1]}
+        waiting = [one for one in waiting if not one.done]
+    engine.close()
+    return engine.doc
+
+
+def _nothing(update: bytes) -> None:
+    """Nobody else edits these documents."""

@@ -190,17 +190,18 @@ class Engine:
         clocks: dict[int, int],
         seconds: float = inf,
         prepare: Callable[[bytes], Steps[bytes]] | None = None,
+        at_once: int = AT_ONCE,
     ) -> Steps[tuple[bool, set[int]]]:
         """Apply what can be of an update: whether that changed anything, and who came further in ``clocks``.
 
-        What is applied is what ``prepare`` makes of each portion. Raises ``TooLong`` after so many seconds of processor
-        time, and ``ReplicaBroken``.
+        What is applied is what ``prepare`` makes of each portion, which takes ``at_once`` steps at most. Raises
+        ``TooLong`` after so many seconds of processor time, and ``ReplicaBroken``.
         """
         changed, moved = False, set[int]()
         spent = 0.0
         while True:
             before = thread_time()
-            portion = portions.take(clocks, max(1, min(AT_ONCE // (self.items + 1), isqrt(AT_ONCE))))
+            portion = portions.take(clocks, max(1, min(at_once // (self.items + 1), isqrt(at_once))))
             if portion is None:
                 return changed, moved
             update = portion.update

@@ -21,20 +21,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator, Hashable
+from functools import partial
 from math import inf, isqrt
 from time import thread_time
 from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakMethod
 
-from pycrdt import Doc, TransactionEvent
+from pycrdt import Doc, TransactionEvent, merge_updates
 
 from ..errors import CloseCode, ProtocolError
+from ..limits import KIB
+from . import guard
+from .guard import Summary
 from .portions import Portion, Portions
 
 __all__ = [
     "AT_ONCE",
     "IN_ONE_GO",
+    "LARGE",
     "REST",
+    "SMALLEST",
     "TURN",
     "Elsewhere",
     "Engine",
@@ -43,7 +49,12 @@ __all__ = [
     "Tangled",
     "TooLong",
     "Weigh",
+    "check_readable",
+    "checked",
+    "elsewhere",
     "exhausted",
+    "hurry",
+    "nobody",
     "ours",
     "weakly",
 ]
@@ -62,6 +73,18 @@ TURN: Final = 0.02
 
 REST: Final = 0.004
 """...and in which nothing is done then, if they do nothing either: a store's threads want Python's lock as well."""
+
+HURRY, HURRY_EACH = 0.2, 1e-5
+"""Seconds of processor time that an update may take in portions, and so much more for each struct."""
+
+LARGE: Final = 256 * KIB
+"""Bytes that are walked over elsewhere: Python needs some 4 s for 10 MB."""
+
+READ_AT_ONCE: Final = AT_ONCE
+"""Steps that reading back a state may take without a break."""
+
+SMALLEST: Final = 4
+"""Bytes of an item, hardly ever less."""
 
 IN_ONE_GO: Final = 0.7
 """Seconds of processor time that a document's whole state may take, for that is loaded in one go."""
@@ -220,6 +243,27 @@ class Engine:
                 self._turn = 0.0
                 yield None
 
+    def built(self, state: bytes) -> Steps[Engine]:
+        """Another document of this state, in portions unless it is small. Raises ``TooLong`` and ``ReplicaBroken``."""
+        if min(self.items, len(state) // SMALLEST) ** 2 <= READ_AT_ONCE:
+            return self.built_at_once(state)
+        summary = yield from checked(state)
+        other = self._blank()
+        portions = yield from elsewhere(len(state), lambda: Portions((state, summary)))
+        yield from other.applying(portions, {}, hurry(summary))
+        return other
+
+    def built_at_once(self, state: bytes) -> Engine:
+        """Another document of this state. Raises ``ReplicaBroken``."""
+        other = self._blank()
+        other.apply(state)
+        other.items = len(state) // SMALLEST
+        return other
+
+    def _blank(self) -> Engine:
+        doc: Doc[Any] = Doc(client_id=self.doc.client_id, guid=self.doc.guid)
+        return Engine(doc, origin=self.origin, on_edit=nobody)
+
     def _apply_portion(self, update: bytes, portion: Portion) -> bool:
         self.items += CUTS * portion.size
         try:
@@ -233,6 +277,38 @@ class Engine:
             self._fired = True
         else:
             self._on_edit(event.update)
+
+
+def hurry(summary: Summary) -> float:
+    """How many seconds of processor time the portions of an update may take."""
+    return HURRY + HURRY_EACH * summary.structs
+
+
+def checked(update: bytes) -> Steps[Summary]:
+    """``guard.check``, elsewhere where it takes long."""
+    return elsewhere(len(update), partial(guard.check, update))
+
+
+def elsewhere(size: int, work: Callable[[], T]) -> Steps[T]:
+    """What ``work`` returns, done elsewhere where there are many bytes to walk over."""
+    if size < LARGE:
+        return work()
+    result: T = yield Elsewhere(work)
+    return result
+
+
+def check_readable(update: bytes) -> None:
+    """Raises ``ProtocolError`` where the engine would fail at some portion, with others applied."""
+    try:
+        merge_updates(update)
+    except BaseException as error:
+        if ours(error):
+            raise
+        raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
+
+
+def nobody(update: bytes) -> None:
+    """Hears of no edits: nobody else has this document."""
 
 
 def weakly(method: Callable[P, T]) -> Callable[P, T | None]:

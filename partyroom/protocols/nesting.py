@@ -11,11 +11,14 @@ parent of its own. It is done each time that ``FEW`` more types have become pare
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Callable
 from typing import Final
 
-from .guard import Link
+from ..errors import CloseCode, ProtocolError
+from .engine import Steps, elsewhere
+from .guard import Link, Summary, links
 
-__all__ = ["FEW", "MAX_NESTING", "deepest"]
+__all__ = ["FEW", "MAX_NESTING", "Nesting", "deepest"]
 
 MAX_NESTING: Final = 1_000
 """How deep shared types may lie in each other."""
@@ -24,6 +27,30 @@ FEW: Final = 5_000
 """How many more types may become parents before the depth is looked at again: a depth that is safe."""
 
 _UNDER_WAY: Final = -1
+
+
+class Nesting:
+    """Watches how deep the types of one document nest."""
+
+    def __init__(self) -> None:
+        self._parents: set[tuple[int, int]] = set()
+
+    def take(self, update: bytes, summary: Summary, states: Callable[[], list[bytes]]) -> Steps[None]:
+        """Before an update comes to what ``states`` gives; raises ``ProtocolError`` where it nests too deep."""
+        self._parents.update(summary.parents)
+        if len(self._parents) <= FEW:
+            return
+        whole = states()
+        depth, new = yield from elsewhere(sum(map(len, whole)), lambda: _depths(whole, update))
+        if new > MAX_NESTING:
+            reason = f"this update cannot be applied: shared types nested more than {MAX_NESTING} deep"
+            raise ProtocolError(reason, CloseCode.POLICY_VIOLATION)
+        if depth <= MAX_NESTING:
+            self._parents.clear()
+
+
+def _depths(states: list[bytes], update: bytes) -> tuple[int, int]:
+    return deepest([link for state in states for link in links(state)], links(update))
 
 
 def deepest(links: list[Link], new: list[Link]) -> tuple[int, int]:

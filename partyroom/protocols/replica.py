@@ -13,38 +13,39 @@ whatever holds it. Read a ``Text`` as text, and nothing else of an untrusted doc
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from functools import partial
 from math import inf
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 from pycrdt import Doc, merge_updates
 
 from ..errors import CloseCode, ProtocolError
-from ..limits import KIB, MIB
+from ..limits import MIB
 from . import guard
 from .awareness import Awareness
 from .deletions import covers
 from .engine import (
     AT_ONCE,
-    Elsewhere,
+    LARGE,
+    SMALLEST,
     Engine,
     ReplicaBroken,
     Steps,
     Tangled,
     TooLong,
     Weigh,
+    check_readable,
+    checked,
+    elsewhere,
     exhausted,
-    ours,
+    hurry,
     weakly,
 )
 from .guard import Summary
-from .nesting import FEW, MAX_NESTING, deepest
+from .nesting import Nesting
 from .portions import Portions
 from .surrogates import Surrogates, may_hold_pairs
 
 __all__ = ["Replica", "ReplicaBroken", "Tangled", "weakly"]
-
-T = TypeVar("T")
 
 MOST_CLIENTS: Final = 100_000
 """Clients that may have written in a document. Whoever connects says how far it knows each of them: a megabyte."""
@@ -52,18 +53,6 @@ MOST_CLIENTS: Final = 100_000
 MOST_WAITING: Final = 1000
 """Updates that may wait for their predecessors: each costs a look at every edit. A client whose updates are refused for
 this has what they lack, and a new sync brings all of it."""
-
-HURRY, HURRY_EACH = 0.2, 1e-5
-"""Seconds of processor time that an update may take in portions, and so much more for each struct."""
-
-LARGE: Final = 256 * KIB
-"""Bytes that are walked over elsewhere: Python needs some 4 s for 10 MB."""
-
-READ_AT_ONCE: Final = AT_ONCE
-"""Steps that reading back a state may take without a break."""
-
-SMALLEST: Final = 4
-"""Bytes of an item, hardly ever less."""
 
 
 class _Waiting(NamedTuple):
@@ -96,7 +85,7 @@ class Replica:
         self._moved: set[int] = set()
         """Clients that came further by edits of others than this, since anything waits."""
         self._surrogates = Surrogates()
-        self._parents: set[tuple[int, int]] = set()
+        self._nesting = Nesting()
         self._on_edit: Callable[[bytes], object] | None = None
         self._clocks = guard.state_vector(self.doc.get_state())
         if self._clocks:
@@ -159,7 +148,7 @@ class Replica:
             return None
         snapshot, clocks = self.snapshot(), dict(self._clocks)
         try:
-            copy = yield from self._built(snapshot)
+            copy = yield from self._engine.built(snapshot)
         except ProtocolError:
             return None
         except TooLong:
@@ -236,7 +225,7 @@ class Replica:
 
     def _take(self, update: bytes, summary: Summary | None = None) -> Steps[bool]:
         if summary is None:
-            summary = yield from _checked(update)
+            summary = yield from checked(update)
         if summary.astral:
             self._surrogates.learn(update, summary, self._clocks)
         news = self._is_news(summary)
@@ -244,7 +233,7 @@ class Replica:
             return False
         self._check_clients(summary)
         if summary.parents:
-            yield from self._measure(update, summary)
+            yield from self._nesting.take(update, summary, self._all)
         if self._is_slow(summary):
             return (yield from self._take_in_portions(update, summary))
         mended = (yield from self._mended(update, summary)) if self._surrogates else update
@@ -306,10 +295,10 @@ class Replica:
                 return False
             if self._waiting_bytes + len(update) > self._max_waiting or len(self._waiting) >= MOST_WAITING:
                 raise ProtocolError("too many updates wait for their predecessors", CloseCode.POLICY_VIOLATION)
-        _check_that_it_can_be_read(update)
-        portions = yield from _walked(len(update), lambda: Portions((update, summary)))
+        check_readable(update)
+        portions = yield from elsewhere(len(update), lambda: Portions((update, summary)))
         try:
-            changed, moved = yield from self._through(portions, _hurry(summary))
+            changed, moved = yield from self._through(portions, hurry(summary))
         except TooLong:
             yield from self._build_anew(update, summary)
             yield from self._retry(set(summary.clients))
@@ -350,24 +339,12 @@ class Replica:
         if self._on_edit is not None:
             self._on_edit(update)
 
+    def _all(self) -> list[bytes]:
+        return [self.doc.get_update(), *self.waiting]
+
     def _read_clocks(self) -> None:
         self._clocks.clear()  # and not another one: portions may be under way
         self._clocks.update(guard.state_vector(self.doc.get_state()))
-
-    # -- nesting -----------------------------------------------------------------------------------------------------
-
-    def _measure(self, update: bytes, summary: Summary) -> Steps[None]:
-        """Refuses an update that nests shared types deeper than the engine can bear."""
-        self._parents.update(summary.parents)
-        if len(self._parents) <= FEW:
-            return
-        state, waiting = self.doc.get_update(), self.waiting
-        depth, new = yield from _walked(len(state), lambda: _depths([state, *waiting], update))
-        if new > MAX_NESTING:
-            reason = f"this update cannot be applied: shared types nested more than {MAX_NESTING} deep"
-            raise ProtocolError(reason, CloseCode.POLICY_VIOLATION)
-        if depth <= MAX_NESTING:
-            self._parents.clear()
 
     # -- the document anew -------------------------------------------------------------------------------------------
 
@@ -388,7 +365,7 @@ class Replica:
         """The document as one update, with all characters cut that have been."""
         state = self.doc.get_update()
         if self._surrogates:
-            summary = yield from _checked(state)
+            summary = yield from checked(state)
             state = self._surrogates.mend(state, summary)
         return state
 
@@ -396,36 +373,16 @@ class Replica:
         """Puts a new document of this state in the place of the old one; raises ``ReplicaBroken``."""
         old = self.doc
         try:
-            built = yield from self._built(state)
+            built = yield from self._engine.built(state)
         except TooLong:
             if not (yield Weigh(state)):
                 self._engine.broken = True
                 raise Tangled from None
-            built = self._blank()
-            built.apply(state)
-            built.items = len(state) // SMALLEST
+            built = self._engine.built_at_once(state)
         meanwhile = old.get_update(built.doc.get_state())  # server code has written it
         built.apply(self._surrogates.mend(meanwhile, guard.check(meanwhile)))
         self._engine.adopt(built)
         self._read_clocks()
-
-    def _built(self, state: bytes) -> Steps[Engine]:
-        """Another document of this state, in portions unless it is small. Raises ``TooLong`` and ``ReplicaBroken``."""
-        most = min(self._engine.items, len(state) // SMALLEST)
-        if most * most <= READ_AT_ONCE:
-            built = self._blank()
-            built.apply(state)
-            built.items = most
-            return built
-        summary = yield from _checked(state)
-        built = self._blank()
-        portions = yield from _walked(len(state), lambda: Portions((state, summary)))
-        yield from built.applying(portions, {}, _hurry(summary))
-        return built
-
-    def _blank(self) -> Engine:
-        doc: Doc[Any] = Doc(client_id=self.doc.client_id, guid=self.doc.guid)
-        return Engine(doc, origin=self._engine.origin, on_edit=_nothing)
 
     # -- characters cut in half --------------------------------------------------------------------------------------
 
@@ -452,40 +409,3 @@ class Replica:
         torn = tear(summary.marks)
         torn |= tear((client, first) for client, (first, _) in summary.clients.items())
         return tear((client, clocks.get(client, 0)) for client in summary.clients) or torn
-
-
-def _hurry(summary: Summary) -> float:
-    return HURRY + HURRY_EACH * summary.structs
-
-
-def _checked(update: bytes) -> Steps[Summary]:
-    """``guard.check``, elsewhere where it takes long."""
-    return _walked(len(update), partial(guard.check, update))
-
-
-def _walked(size: int, work: Callable[[], T]) -> Steps[T]:
-    """What ``work`` returns, done elsewhere where there are many bytes to walk over."""
-    if size < LARGE:
-        return work()
-    result: T = yield Elsewhere(work)
-    return result
-
-
-def _depths(states: list[bytes], update: bytes) -> tuple[int, int]:
-    return deepest([link for state in states for link in guard.links(state)], guard.links(update))
-
-
-def _check_that_it_can_be_read(update: bytes) -> None:
-    """Raises ``ProtocolError`` where the engine would fail at some portion, with others applied."""
-    try:
-        merge_updates(update)
-    except ValueError as error:
-        raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
-    except BaseException as error:
-        if ours(error):
-            raise
-        raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
-
-
-def _nothing(update: bytes) -> None:
-    """Nobody edits this document."""

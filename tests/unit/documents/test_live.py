@@ -10,7 +10,7 @@ from pycrdt import Doc, Text
 from partyroom import Lobby, MemoryStore
 from partyroom.documents import live, weigh
 from partyroom.errors import ProtocolError
-from partyroom.protocols import replica, yjs
+from partyroom.protocols import engine, yjs
 from partyroom.testing import ManualClock, settle, visit
 from tests.unit.documents.client import PATH, Client, Notes, Shared, join
 from tests.unit.documents.test_lineage import party_of
@@ -41,9 +41,9 @@ def scales(monkeypatch: pytest.MonkeyPatch) -> Scales:
     """Whatever is not applied at once takes too long, and is weighed."""
     scales = Scales()
     monkeypatch.setattr(live, "loads_soon", scales)
-    monkeypatch.setattr(replica, "READ_AT_ONCE", 0)
-    monkeypatch.setattr(replica, "HURRY", 0.0)
-    monkeypatch.setattr(replica, "HURRY_EACH", 0.0)
+    monkeypatch.setattr(engine, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(engine, "HURRY", 0.0)
+    monkeypatch.setattr(engine, "HURRY_EACH", 0.0)
     return scales
 
 

@@ -8,7 +8,7 @@ import pytest
 from pycrdt import Doc, Text
 
 from partyroom.errors import CloseCode
-from partyroom.protocols import replica as module
+from partyroom.protocols import engine as module
 from partyroom.protocols.engine import AT_ONCE, Elsewhere, Engine, Steps, Weigh
 from partyroom.protocols.replica import Replica, Tangled
 from tests.unit.protocols.mutants import honest

@@ -92,6 +92,6 @@ def test_a_wide_document_is_looked_at_now_and_then_and_goes_on() -> None:
     with far.transaction():
         root.extend([Array([1]) for _ in range(FEW + 10)])
     assert replica.apply(far.get_update())
-    assert not replica._parents
+    assert not replica._nesting._parents
     root.append(Array([Array([2])]))
     assert replica.apply(far.get_update(replica.state_vector()))

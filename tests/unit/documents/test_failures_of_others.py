@@ -447,7 +447,7 @@ async def test_one_client_invents_others_until_memory_is_full() -> None:
     """https://github.com/reearth/ygo/issues/116"""
     lobby, _ = lobby_with(MemoryStore())
     async with lobby, join(lobby) as mallory:
-        for start in range(0, 200_000, 5_000):
+        for start in range(0, 60_000, 5_000):
             lines = Encoder().varuint(5_000)
             for client in range(start, start + 5_000):
                 lines.varuint(client).varuint(1).string("null" if client % 2 else "{}")

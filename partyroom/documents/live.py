@@ -99,8 +99,15 @@ class LiveDocument:
         stored = Log(self._room.storage)
         snapshot, updates = await self._caution.load(stored, doubt=doubt)
         replica = Replica()
+        steps = replica.loading(updates, snapshot=snapshot)
+        self._caution.loads()
         try:
-            await self._through(replica.loading(updates, snapshot=snapshot), None, self._caution.loads)
+            asked = next(steps)
+        except StopIteration:
+            pass  # as with most documents: they are there at once
+        else:
+            self._caution.ended()
+            await self._through(steps, asked, self._caution.loads)
         finally:
             self._caution.ended()
         self._log = stored

@@ -271,7 +271,6 @@ async def test_an_alarm_finds_the_document() -> None:
         await room_of(lobby).set_alarm(clock.now() + 3600)
         await sleep(lobby)
         await clock.advance(3600)
-        await room_of(lobby).life.ready()  # which may rest for a moment while it loads
         await ada.read()
         assert str(ada.text) == "good morning ada"
 

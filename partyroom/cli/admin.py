@@ -14,6 +14,7 @@ POST       ``upload``          a part of such lines that are too many for one re
                                follows, and brings the last
 POST       ``cron``            run the cron ``name`` now
 GET        ``metrics``         for Prometheus (text format 0.0.4)
+GET        ``version``         of partyroom: it is this server, and it is there
 WebSocket                      the log as it is written, a JSON text a line, from ``level`` up
 =========  ==================  ==================================================================================
 """
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..connection import Connection
@@ -93,6 +95,7 @@ class Admin(Party):
             ("POST", "upload"): self._upload,
             ("POST", "cron"): self._cron,
             ("GET", "metrics"): self._metrics,
+            ("GET", "version"): self._version,
         }
         verb = verbs.get((request.method, request.subpath))
         if verb is None:
@@ -179,6 +182,9 @@ class Admin(Party):
 
     async def _metrics(self, request: Request) -> Response:
         return Response(exposition(self.lobby), headers={"content-type": CONTENT_TYPE})
+
+    async def _version(self, request: Request) -> Response:
+        return Response(version("partyroom"))
 
     def _address(self, request: Request) -> Address:
         address = Address(request.query.get("party", ""), request.query.get("room", ""))

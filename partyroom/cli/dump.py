@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, TextIO, TypeVar
 from uuid import uuid4
 
@@ -15,7 +17,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from .remote import RemoteError, operator
+from .remote import Operator, RemoteError, operator
 from .rooms import Data, Secret, Url, verb
 from .transfer import HEADER, TransferError, parse
 
@@ -25,7 +27,12 @@ STANDARD = Path("-")
 PART = 1024 * 1024
 """Bytes of one request of a restore: a server may take no large ones (``Limits.body``), and a room may be larger."""
 
+PATIENCE, PAUSE = 2.0, 0.1
+"""Seconds for which rooms that cannot be read now are asked again, when all others are done; and between two times."""
+
 T = TypeVar("T")
+Name = tuple[str, str]
+"""A party and a room of it."""
 
 
 @verb
@@ -47,18 +54,35 @@ async def dump(
         for name in only or ():
             if not any(name in (party, f"{party}/{room}") for party, room in wanted):
                 raise RemoteError(f"there is no room {name}", 404)
-        gone = 0
         with _writing(output) as file:
             file.write(HEADER)
-            for party, room in _progress(wanted, "dump", quiet=output == STANDARD):
-                try:
-                    file.write(await does.ask("GET", "dump", party=party, room=room))
-                except RemoteError as error:
-                    if error.status != 404:
-                        raise
-                    gone += 1  # it has been deleted meanwhile
+            written, left = await _dump(does, _progress(wanted, "dump", quiet=output == STANDARD), file)
+            deadline = monotonic() + PATIENCE
+            while left and monotonic() < deadline:
+                await asyncio.sleep(PAUSE)
+                more, left = await _dump(does, left, file)
+                written += more
     if output != STANDARD:
-        typer.echo(f"partyroom: {len(wanted) - gone} rooms are in {output}")
+        typer.echo(f"partyroom: {written} rooms are in {output}")
+    for (party, room), why in left.items():
+        typer.secho(f"partyroom: {party}/{room} is not in the dump: {why}", fg="red", err=True)
+    if left:
+        raise RemoteError(f"the dump lacks {len(left)} of {len(wanted)} rooms: dump them again later, by name")
+
+
+async def _dump(does: Operator, rooms: Iterable[Name], file: TextIO) -> tuple[int, dict[Name, str]]:
+    """Write rooms to a file: how many there were, and which can not be read now, and why."""
+    written, left = 0, {}
+    for party, room in rooms:
+        try:
+            file.write(await does.ask("GET", "dump", party=party, room=room))
+            written += 1
+        except RemoteError as error:
+            if error.status == 503:  # a transaction is under way in it, or the store is damaged there
+                left[party, room] = str(error)
+            elif error.status != 404:  # that one has been deleted meanwhile
+                raise
+    return written, left
 
 
 @verb

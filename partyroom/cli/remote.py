@@ -28,7 +28,7 @@ from .admin import HIDDEN, NAME, PATH, admin
 from .assemble import DATABASE
 from .pages import LOOPBACK
 
-__all__ = ["Operator", "RemoteError", "announced", "operator", "secret_for", "secret_of", "server_of"]
+__all__ = ["Operator", "RemoteError", "announced", "operator", "running", "secret_for", "secret_of", "server_of"]
 
 SECRET, SERVER = "admin.secret", "server.json"
 ANSWERS = frozenset({"application/json", "application/x-ndjson", "text/plain"})
@@ -41,6 +41,10 @@ class RemoteError(PartyroomError):
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
         self.status = status
+
+
+class NotThereError(RemoteError):
+    """At an address is nothing, or somebody else."""
 
 
 class Operator(Protocol):
@@ -103,7 +107,7 @@ def announced(data: Path, url: str) -> Iterator[None]:
 
 
 def server_of(data: Path) -> str | None:
-    """The URL of the server that holds a data folder, as far as it is alive."""
+    """The URL of the server that holds a data folder, by what the folder says: ``running`` asks there."""
     try:
         said = json.loads((data / SERVER).read_text())
         with suppress(PermissionError):  # it is there, and another user's
@@ -111,6 +115,30 @@ def server_of(data: Path) -> str | None:
         return str(said["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+async def running(data: Path) -> str | None:
+    """The URL of the server that holds a data folder, if one answers there that knows its secret.
+
+    The folder may name one that was killed, and its process id and port may be another's by now. Raises ``RemoteError``
+    where one that is there takes too long.
+    """
+    url = server_of(data)
+    if url is None:
+        return None
+    try:
+        secret = secret_of(data)
+    except RemoteError:
+        return url  # of somebody who keeps the secret to himself; who was given it shows it there
+    try:
+        async with aiohttp.ClientSession() as session:
+            await _Remote(session, url, secret).ask("GET", "version")
+    except NotThereError:
+        return None
+    except RemoteError as error:
+        if error.status is None:
+            raise
+    return url
 
 
 @asynccontextmanager
@@ -121,7 +149,7 @@ async def operator(
 
     Raises ``RemoteError``.
     """
-    url = url or server_of(data)
+    url = url or await running(data)
     if url is not None:
         async with aiohttp.ClientSession() as session:
             yield _Remote(session, url.rstrip("/"), secret_for(url, data, secret))
@@ -156,11 +184,11 @@ class _Remote:
         except TimeoutError:
             raise RemoteError(f"the server at {self._url} takes too long to answer") from None
         except aiohttp.ClientError as error:
-            raise RemoteError(f"the server at {self._url} does not answer: {error}") from None
+            raise NotThereError(f"the server at {self._url} does not answer: {error}") from None
         if not is_ours:
-            raise RemoteError(f"{self._url} is no partyroom: it answered {response.status}, {answer.content_type}")
+            raise NotThereError(f"{self._url} is no partyroom: it answered {response.status}, {answer.content_type}")
         if (response.status, response.body) == (404, HIDDEN.encode()):
-            raise RemoteError(f"the server at {self._url} does not know this secret (--secret, --data)")
+            raise NotThereError(f"the server at {self._url} does not know this secret (--secret, --data)")
         return _good(response)
 
 

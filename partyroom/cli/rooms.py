@@ -19,7 +19,7 @@ from rich.table import Table
 from ..http import Address
 from .admin import PATH
 from .log import LogLevel
-from .remote import RemoteError, operator, secret_for, server_of
+from .remote import RemoteError, operator, running, secret_for
 
 __all__ = ["Data", "Json", "Secret", "Url", "address_of", "cron", "fail", "rooms", "tail", "verb"]
 
@@ -153,7 +153,7 @@ async def cron(
     secret: Secret = None,
 ) -> None:
     """Run a schedule's on_cron now, to try it out."""
-    if url is None and server_of(data) is None:
+    if url is None and await running(data) is None:
         raise RemoteError(f"no server is running on {data}, and only one knows its schedules: start it, or use --url")
     async with operator(data, url, secret) as does:
         await does.ask("POST", "cron", name=name)
@@ -184,7 +184,7 @@ async def tail(
 
 
 async def _lines(data: Path, url: str | None, secret: str | None, level: str) -> AsyncIterator[str]:
-    url = url or server_of(data)
+    url = url or await running(data)
     if url is None:
         raise RemoteError(f"no server is running on {data}: start one, or name one with --url")
     headers = {"authorization": f"Bearer {secret_for(url, data, secret)}"}

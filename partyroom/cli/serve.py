@@ -12,9 +12,10 @@ import sys
 import webbrowser
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from threading import Timer
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
@@ -22,15 +23,16 @@ from ..documents.party import DocumentParty
 from ..errors import StoreError
 from ..gateways.aiohttp import Server
 from ..lobby import Lobby
+from . import options
 from .admin import NAME, admin
 from .assemble import Settings, assemble, environment
-from .config import Config, ConfigError, limits, variable
-from .log import LogLevel, log_to_stderr
+from .config import Config, ConfigError, limits
+from .log import log_to_stderr
 from .pages import LOOPBACK
 from .reload import Watch, start_again
 from .remote import announced, secret_of
 from .rooms import fail
-from .target import TargetError
+from .target import TargetBroken, TargetError
 
 __all__ = ["serve"]
 
@@ -38,69 +40,31 @@ PATIENCE = 2.0
 """Seconds that work on other threads has to end when the server has stopped."""
 
 
-def _configured(context: typer.Context, path: Path | None) -> Path | None:
-    """Read the settings first: they are what all other options default to."""
-    try:
-        context.obj = config = Config(path)
-    except ConfigError as error:
-        fail(str(error), 2)
-    context.default_map = config.scalars()
-    return path
-
-
-def _option(help: str, *names: str, key: str | None = None, **more: Any) -> Any:
-    """A setting; ``key`` names it in the file and the environment, for those that are one value."""
-    return typer.Option(*names, help=help, envvar=variable(key) if key else None, **more)
-
-
 def serve(
     context: typer.Context,
-    target: Annotated[
-        str | None,
-        typer.Argument(
-            help="chat.py, my_app.rooms, my_app:lobby or my_app:Chat; nothing: documents, chat and relay.",
-            envvar=variable("target"),
-        ),
-    ] = None,
-    config: Annotated[
-        Path | None,
-        _option("The settings; partyroom.toml where there is one.", key="config", is_eager=True, callback=_configured),
-    ] = None,
-    host: Annotated[
-        str, _option("The address to listen on; 0.0.0.0 lets other machines in.", key="host")
-    ] = "127.0.0.1",
-    port: Annotated[int, _option("The port to listen on; 0 takes a free one.", key="port", min=0, max=65535)] = 1999,
-    data: Annotated[Path, _option("The folder that keeps the rooms.", key="data")] = Path(".partyroom"),
-    party: Annotated[list[str] | None, _option("A further party: NAME=chat.py:Chat. Repeatable.")] = None,
-    serve: Annotated[Path | None, _option("A folder of files to serve beside the rooms.", key="serve")] = None,
-    single_page: Annotated[
-        bool, _option("Answer paths that are no file with its index.html.", "--single-page", key="single-page")
-    ] = False,
-    cron: Annotated[list[str] | None, _option('A schedule for on_cron: "NAME=*/5 * * * *". Repeatable.')] = None,
-    limit: Annotated[list[str] | None, _option('A limit: "message=2 MiB". Repeatable.')] = None,
-    var: Annotated[list[str] | None, _option("What parties see as room.env: NAME=value. Repeatable.")] = None,
-    env_file: Annotated[
-        Path | None, _option("A file of NAME=value lines for room.env; .env where there is one.", key="env-file")
-    ] = None,
-    origin: Annotated[
-        list[str] | None, _option("A further page that may connect: https://example.com, or *. Repeatable.")
-    ] = None,
-    allow_host: Annotated[
-        list[str] | None,
-        _option("A further name for this server, where it listens on loopback behind a proxy. Repeatable."),
-    ] = None,
-    cors: Annotated[
-        bool, _option("Let pages of other origins fetch rooms over HTTP.", "--cors/--no-cors", key="cors")
-    ] = False,
-    reload: Annotated[bool, typer.Option("--reload", help="Start again when a Python file changes.")] = False,
-    open: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
-    log_level: Annotated[LogLevel, _option("The least important messages to show.", key="log-level")] = "info",
+    target: options.Target = None,
+    config: options.ConfigFile = None,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 1999,
+    data: options.DataFolder = Path(".partyroom"),
+    party: options.PartyNames = None,
+    serve: options.Serve = None,
+    single_page: options.SinglePage = False,
+    cron: options.Crons = None,
+    limit: options.LimitValues = None,
+    var: options.Vars = None,
+    env_file: options.EnvFile = None,
+    origin: options.Origins = None,
+    allow_host: options.AllowHosts = None,
+    cors: options.Cors = False,
+    reload: options.Reload = False,
+    open: options.Open = False,
+    log_level: options.Level = "info",
 ) -> None:
     """Serve rooms over HTTP and WebSocket."""
     log_to_stderr(log_level)
     said: Config = context.obj
     watch = Watch(target) if reload else None
-    lobby: Lobby | TargetError
     try:
         settings = Settings(
             target=target,
@@ -116,32 +80,40 @@ def serve(
             cors=cors,
             listed=host in LOOPBACK,
         )
-        lobby = assemble(settings)
+    except ConfigError as error:
+        fail(str(error), 2)
+    _run(_serve(_lobby(settings, watch), host, port, data, watch, open))
+
+
+def _lobby(settings: Settings, watch: Watch | None) -> Lobby | TargetError:
+    """What to serve; while the code is watched, what is wrong with it is a state that passes."""
+    try:
+        return assemble(settings)
     except ConfigError as error:
         fail(str(error), 2)
     except TargetError as error:
         if watch is None:
-            fail(str(error))
-        lobby = error
-    again_on = _run(_serve(lobby, host, port, data, watch, open))
-    if again_on is not None:
-        typer.echo("partyroom: a file has changed, starting again")
-        start_again(again_on)
+            fail(str(error), 1 if isinstance(error, TargetBroken) else 2)
+        return error
 
 
-def _run(work: Coroutine[Any, Any, int | None]) -> int | None:
-    """Run on uvloop where it exists (it does not on Windows)."""
+def _run(work: Coroutine[Any, Any, int | None]) -> None:
+    """Run on uvloop where it exists (it does not on Windows), and begin again where ``work`` returns a port."""
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     with suppress(ImportError):
         from uvloop import new_event_loop as loop_factory
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         again_on = runner.run(work)
+        if again_on is not None:
+            typer.echo("partyroom: a file has changed, starting again")
+        go_on = partial(os._exit, 0) if again_on is None else partial(start_again, again_on)
         # Everything is on disk. What a thread still computes has nobody to give it to, and Python would wait for it.
-        patience = Timer(PATIENCE, os._exit, [0])
+        patience = Timer(PATIENCE, go_on)
         patience.daemon = True
         patience.start()
     patience.cancel()
-    return again_on
+    if again_on is not None:
+        go_on()
 
 
 async def _serve(

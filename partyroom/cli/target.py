@@ -25,11 +25,15 @@ from ..parties import named_parties
 from ..party import Party
 from ..stores.base import Store
 
-__all__ = ["TargetError", "is_file", "load", "party"]
+__all__ = ["TargetBroken", "TargetError", "is_file", "load", "party"]
 
 
 class TargetError(PartyroomError):
     """The target names nothing that can be served; the message says what to do."""
+
+
+class TargetBroken(TargetError):
+    """The target is there, and its own code fails; the message says where."""
 
 
 def load(target: str, store: Store, **options: Any) -> Lobby:
@@ -91,7 +95,7 @@ def _import(name: str) -> ModuleType:
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing is not None and f"{name}.".startswith(f"{missing}."):
             raise TargetError(f"there is no file or module {name!r} here: name a .py file or a module") from None
-        raise TargetError(_blame(name, error)) from error
+        raise TargetBroken(_blame(name, error)) from error
 
 
 def _run_file(path: Path, name: str) -> ModuleType:

@@ -123,6 +123,19 @@ async def test_work_that_goes_on_in_a_thread_does_not_keep_it_from_ending(tmp_pa
         assert await child.end(signal.SIGTERM, within=10) == 0
 
 
+async def test_work_that_goes_on_in_a_thread_does_not_keep_it_from_starting_again(tmp_path: Path) -> None:
+    (file := tmp_path / "busy.py").write_text(ENDLESS)
+    async with Child.started("busy.py", "--reload", cwd=tmp_path) as child:
+        place = await child.address()
+        async with aiohttp.request("GET", f"http://{place}/parties/busy/any") as answer:
+            assert await answer.text() == "begun"
+        file.write_text(ENDLESS.replace("begun", "again"))
+        assert await child.address() == place
+        async with aiohttp.request("GET", f"http://{place}/parties/busy/any") as answer:
+            assert await answer.text() == "again"
+        assert await child.end(signal.SIGTERM, within=10) == 0
+
+
 async def test_a_taken_port_is_refused_in_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -204,7 +217,7 @@ async def test_a_setting_that_a_lobby_of_ones_own_would_not_heed_is_refused(tmp_
     async with Child.started("own.py", option, cwd=tmp_path) as child:
         line = await child.line("partyroom: own.py has a Lobby of its own")
         assert option.partition("=")[0] in line
-        assert await child.process.wait() == 1
+        assert await child.process.wait() == 2
 
 
 async def test_a_lobby_of_ones_own_on_loopback_answers_to_loopback_names_only(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socketserver
 import subprocess
 import sys
@@ -147,6 +148,64 @@ def test_the_log_of_a_running_server_is_followed(served: Server, tmp_path: Path)
             following.kill()
 
 
+BANK = """
+import asyncio
+from partyroom import Party, Response
+
+class Bank(Party):
+    async def on_request(self, request):
+        await self.room.sql("CREATE TABLE IF NOT EXISTS accounts (name)")
+        if request.method == "POST":
+            self.begun = asyncio.Event()
+            self.room.spawn(self.deal_for_ever())
+            await self.begun.wait()
+        return Response("done")
+
+    async def deal_for_ever(self):
+        async with self.room.sql.transaction() as sql:
+            await sql("INSERT INTO accounts VALUES ('ada')")
+            self.begun.set()
+            await asyncio.Event().wait()
+"""
+
+
+def test_a_room_that_cannot_be_read_now_is_left_out_of_a_dump_and_named(tmp_path: Path) -> None:
+    (tmp_path / "bank.py").write_text(BANK)
+    server = Server(tmp_path / "data", str(tmp_path / "bank.py"))
+    server.start()
+    try:
+        for room, body in ("idle", None), ("dealing", b"deal"), ("other", None):
+            with urlopen(f"http://{server.host}/parties/bank/{room}", body) as answer:
+                assert answer.read() == b"done"
+        said = run("dump", "--data", server.data, "-o", "all.jsonl", cwd=tmp_path, code=1)
+        assert "2 rooms are in all.jsonl" in said
+        assert "bank/dealing is not in the dump: " in said
+        assert "transaction is under way" in said
+        dumped = [json.loads(line)["room"] for line in (tmp_path / "all.jsonl").read_text().splitlines()[1:]]
+        assert dumped == ["idle", "other"]
+    finally:
+        server.kill()
+
+
+def test_an_address_that_a_killed_server_left_is_not_believed(served: Server, tmp_path: Path) -> None:
+    """Its process id is another's by now, and its port, too."""
+    data = ("--data", served.data)
+    ask(served, "a")
+    served.kill()
+    other = socketserver.ThreadingTCPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+    Thread(target=other.serve_forever, daemon=True).start()
+    try:
+        for port in other.server_address[1], served.port:  # at the second nobody listens
+            said = {"url": f"http://127.0.0.1:{port}", "pid": os.getpid()}
+            (served.data / "server.json").write_text(json.dumps(said))
+            assert "counter" in run("rooms", "list", *data, cwd=tmp_path)
+            assert "no server" in run("tail", *data, cwd=tmp_path, code=1)
+            assert "no server" in run("cron", "nightly", *data, cwd=tmp_path, code=1)
+    finally:
+        other.shutdown()
+        other.server_close()
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_runs_and_its_own_tests_pass(template: str, tmp_path: Path) -> None:
     said = run("init", "mine", "--template", template, cwd=tmp_path)
@@ -196,15 +255,19 @@ def test_names_are_set_shown_and_removed_in_a_file_that_only_its_owner_reads(tmp
 
 def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
     (tmp_path / "partyroom.toml").write_text("prot = 1\n")
-    assert "did you mean 'port'" in run_in_a_process("serve", cwd=tmp_path, code=2)
+    assert "did you mean 'port'" in run("serve", cwd=tmp_path, code=2)
     (tmp_path / "partyroom.toml").unlink()
-    assert "five fields" in run_in_a_process("serve", "--cron", "a=* *", cwd=tmp_path, code=2)
-    assert "no folder" in run_in_a_process("serve", "--serve", "nowhere", cwd=tmp_path, code=2)
-    assert "https://example.com" in run_in_a_process("serve", "--origin", "example.com", cwd=tmp_path, code=2)
+    assert "five fields" in run("serve", "--cron", "a=* *", cwd=tmp_path, code=2)
+    assert "no folder" in run("serve", "--serve", "nowhere", cwd=tmp_path, code=2)
+    assert "https://example.com" in run("serve", "--origin", "example.com", cwd=tmp_path, code=2)
     (tmp_path / "chat.py").write_text(PARTY)
     reserved = "--party=.partyroom=chat.py:Counter"
     assert "can be called" in run_in_a_process("serve", "--port=0", reserved, cwd=tmp_path, code=2)
-    assert "did you mean 'message'" in run_in_a_process("serve", "--limit", "mesage=1", cwd=tmp_path, code=2)
+    assert "does not exist" in run("serve", "nothing.py", cwd=tmp_path, code=2)
+    assert "Nobody is not there" in run("serve", "chat.py:Nobody", cwd=tmp_path, code=2)
+    (tmp_path / "broken.py").write_text("import nowhere_at_all\n")
+    assert "broken.py:1" in run("serve", "broken.py", cwd=tmp_path, code=1)
+    assert "did you mean 'message'" in run("serve", "--limit", "mesage=1", cwd=tmp_path, code=2)
 
 
 def test_the_version_is_printed(tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.binding import BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Input, Label, OptionList, Static
@@ -33,19 +33,26 @@ class LobbyScreen(Screen[None]):
 
     DEFAULT_CSS = """
     LobbyScreen { align: center middle; }
-    LobbyScreen > Vertical { width: 76; max-width: 96%; height: auto; max-height: 96%; }
+    LobbyScreen > Vertical { width: 76; max-width: 96%; height: 100%; max-height: 24; }
     LobbyScreen #banner { color: $primary; text-align: center; width: 100%; margin-bottom: 1; }
     LobbyScreen #server { color: $text-muted; text-align: center; width: 100%; margin-bottom: 1; }
-    LobbyScreen Horizontal { height: 12; margin-top: 1; }
-    LobbyScreen OptionList { height: 12; width: 1fr; padding: 0 1; }
-    LobbyScreen OptionList { border: round $foreground 25%; background: $background; }
-    LobbyScreen OptionList:focus { border: round $primary; }
+    LobbyScreen #lists { layout: horizontal; height: 1fr; margin-top: 1; }
+    LobbyScreen OptionList, LobbyScreen Input { background: $background; background-tint: transparent 0%; }
+    LobbyScreen OptionList, LobbyScreen Input { border: round $foreground 25%; border-title-color: $text-muted; }
+    LobbyScreen OptionList:focus, LobbyScreen Input:focus { border: round $primary; border-title-color: $primary; }
+    LobbyScreen OptionList { height: 1fr; width: 1fr; padding: 0 1; }
+    LobbyScreen OptionList > .option-list--option-highlighted { background: transparent; color: $foreground; }
+    LobbyScreen OptionList:focus > .option-list--option-highlighted { background: $primary 30%; }
     LobbyScreen #recent { margin-left: 1; }
-    LobbyScreen Input { border: round $primary; background: $background; }
-    LobbyScreen.-narrow #recent { display: none; }
+    LobbyScreen.-narrow #lists { layout: vertical; margin-top: 0; }
+    LobbyScreen.-narrow #recent { margin-left: 0; }
     """
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-wide")]  # noqa: RUF012  # as Textual declares it
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "app.quit", "Quit")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab,down", "app.focus_next", "Lists", key_display="tab"),
+        Binding("enter", "", "Go there"),
+        ("escape", "app.quit", "Quit"),
+    ]
     EVERY = 2.0
     """Seconds between two looks at the server's list."""
 
@@ -70,7 +77,7 @@ class LobbyScreen(Screen[None]):
             yield Static(BANNER, id="banner")
             yield Label(Text(f"{self._who} on {self.host}"), id="server")
             yield Input(placeholder="A room's name, or an address", id="where")
-            with Horizontal():
+            with Container(id="lists"):
                 live, recent = OptionList(id="live"), OptionList(id="recent")
                 live.border_title, recent.border_title = "Rooms here", "Where you were"
                 yield live
@@ -89,6 +96,8 @@ class LobbyScreen(Screen[None]):
         recent.set_options(Option(Text(str(place), no_wrap=True)) for place in self._recent_places)
         if not self._recent_places:
             recent.add_option(Option(Text("nowhere yet", style="dim italic"), disabled=True))
+        else:
+            recent.highlighted = 0
         self._look()
 
     def _look(self) -> None:
@@ -108,20 +117,24 @@ class LobbyScreen(Screen[None]):
         lines = []
         for place, room in zip(places, rooms, strict=True):
             line = Text(no_wrap=True, overflow="ellipsis")
-            line.append("● " if room.people else "○ ", style="green" if room.people else "dim")
+            line.append(
+                "● " if room.people else "○ ", style=self.app.theme_variables["success"] if room.people else "dim"
+            )
             line.append(str(place))
-            line.append(f"  {room.people}" if room.people else "", style="dim")
+            line.append(f"  {_count(room.people)}", style="dim")
             lines.append(line)
         self._show(places, lines, "Nobody is here yet: be the first.")
 
     def _show(self, places: list[Place], lines: list[Text], otherwise: str) -> None:
-        live = self.query_one("#live", OptionList)
+        live = self.query_one_optional("#live", OptionList)
+        if live is None:
+            return  # the answer came while the screen went
         highlighted, self._live = live.highlighted, places
         live.set_options(map(Option, lines))
         if not lines:
             live.add_option(Option(Text(otherwise, style="dim italic"), disabled=True))
-        elif highlighted is not None:
-            live.highlighted = min(highlighted, len(lines) - 1)
+        else:
+            live.highlighted = min(highlighted or 0, len(lines) - 1)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """A room of one of the lists."""
@@ -140,3 +153,8 @@ class LobbyScreen(Screen[None]):
         else:
             token = self._token if place.host == self.host else place.token
             self.post_message(self.Chosen(Place(place.host, place.room, place.party, token)))
+
+
+def _count(people: int) -> str:
+    """How many there are, in words."""
+    return "" if not people else "1 person" if people == 1 else f"{people} people"

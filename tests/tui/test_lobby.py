@@ -64,7 +64,7 @@ def test_the_ways_in_are_links_commands_and_a_program() -> None:
 
 async def test_one_goes_from_the_lobby_to_a_room_and_back(server: Server, room: str, tmp_path: Path) -> None:
     async with in_room(server.host, room, "Bob", tmp_path), in_room(server.host, "", "Ada", tmp_path) as ada:
-        await ada.see(f"● {room}  1")
+        await ada.see(f"● {room}  1 person")
         await ada.press(*room, "enter")
         await eventually(lambda: isinstance(ada.app.screen, RoomScreen))
         await ada.see("● Bob · notes")

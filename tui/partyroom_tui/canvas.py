@@ -18,7 +18,7 @@ from textual.strip import Strip
 
 from partyroom.client import Change, DocumentClient, KeyEdit
 
-from .colours import colour_of, name_of
+from .colours import colour_of, ink, name_of
 from .pixels import halves, pixel_style, shade
 
 __all__ = ["COLOURS", "PixelCanvas"]
@@ -253,11 +253,11 @@ class PixelCanvas(ScrollView, can_focus=True):
 
     def _cursor(self, upper: str, lower: str) -> Segment:
         """The pixel where the user is, blinking in the colour to paint with."""
-        ink = COLOURS[self.colour] if self.colour >= 0 else "#ffffff"
         above = self.at.y % 2 == 0
-        return Segment(
-            "▀" if above else "▄", pixel_style(ink, lower if above else upper) + Style(blink=True, bold=True)
-        )
+        here, beside = (upper, lower) if above else (lower, upper)
+        paint = COLOURS[self.colour] if self.colour >= 0 else here
+        seen = paint if paint != here else ink(Color.parse(here)).hex6  # also where it is painted so already
+        return Segment("▀" if above else "▄", pixel_style(seen, beside) + Style(blink=True, bold=True))
 
     def _legend(self) -> Iterator[Segment]:
         """The colours, each with its key."""

@@ -17,6 +17,7 @@ from textual.widgets import Input, Static
 from partyroom.client import ConnectionClosed, PartySocket, QueueFull, Status
 
 from .colours import colour_of, name_of, readable
+from .entry import Entry
 
 __all__ = ["Chat"]
 
@@ -37,8 +38,6 @@ class Chat(Vertical):
     Chat > VerticalScroll { height: 1fr; padding: 0 1; background: transparent; scrollbar-size-vertical: 1; }
     Chat .chat--line { height: auto; width: 1fr; }
     Chat .chat--nothing { color: $text-muted; text-style: italic; }
-    Chat > Input { border: tall $border-blurred; margin: 0; }
-    Chat > Input:focus { border: tall $border; }
     """
 
     @dataclass
@@ -66,7 +65,7 @@ class Chat(Vertical):
         """What was said above, what is to be said below."""
         with VerticalScroll(can_focus=False):
             yield Static("Nothing said yet.", classes="chat--nothing")
-        yield Input(placeholder="Say something", max_length=LONGEST)
+        yield Entry(placeholder="Say something", max_length=LONGEST)
 
     def on_mount(self) -> None:
         """Begin to listen."""
@@ -74,6 +73,7 @@ class Chat(Vertical):
             self.socket.on_message(lambda message: self.call_later(self._heard, message)),
             self.socket.on_status(lambda status: self.call_later(self._status_changed)),
         ]
+        self._log.anchor()
         self.socket.start()
         self._status_changed()
 
@@ -95,8 +95,7 @@ class Chat(Vertical):
         event.stop()
         if event.value.strip():
             self.say(event.value)
-            event.input.clear()
-        self._log.scroll_end(animate=False)
+        self._log.anchor()
 
     @property
     def _log(self) -> VerticalScroll:
@@ -104,7 +103,7 @@ class Chat(Vertical):
 
     def _status_changed(self) -> None:
         here = self.socket.status is Status.OPEN
-        self.query_one(Input).placeholder = "Say something" if here else "Offline: sent on return"
+        self.query_one(Entry).placeholder = "Say something" if here else "Offline: sent on return"
 
     async def _heard(self, message: str | bytes) -> None:
         """A message of the server; one that is not what it should be is left alone."""
@@ -127,15 +126,12 @@ class Chat(Vertical):
         if not new:
             return False
         log = self._log
-        at_end = log.max_scroll_y - log.scroll_y < 2
         self._seen.update(str(one.get("id")) for one in new)
         await log.query(".chat--nothing").remove()
         await log.mount_all(Static(line, classes="chat--line") for one in new for line in self._lines(one))
         lines = log.query(".chat--line")
         if len(lines) > SHOWN:
             await log.remove_children(lines[:-SHOWN])
-        if at_end:
-            self.call_after_refresh(log.scroll_end, animate=False)
         return True
 
     def _lines(self, message: dict[str, Any]) -> Iterator[Text]:

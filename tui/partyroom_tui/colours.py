@@ -7,13 +7,14 @@ apart, without the black and the yellow, which not all themes can show; and noth
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 from zlib import crc32
 
 from rich.cells import cell_len, set_cell_size
 from textual.color import Color, ColorParseError
 
-__all__ = ["ANONYMOUS", "CONTRAST", "PALETTE", "colour_of", "contrast", "ink", "name_of", "readable", "user"]
+__all__ = ["ANONYMOUS", "CONTRAST", "PALETTE", "apart", "colour_of", "contrast", "ink", "name_of", "readable", "user"]
 
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f3c8d")
 ANONYMOUS: Final = "Anonymous"
@@ -62,6 +63,19 @@ def readable(colour: Color, background: Color, least: float = CONTRAST) -> Color
         if contrast(found, background) >= least:
             return found
     return target
+
+
+def apart(colours: Iterable[Color]) -> list[Color]:
+    """Colours that can be told from each other: instead of one that is like one before it, another of the palette."""
+    found: list[Color] = []
+    for colour in colours:
+        free = (one for one in map(Color.parse, PALETTE) if not _is_like(one, found))
+        found.append(next(free, ink(colour)) if _is_like(colour, found) else colour)
+    return found
+
+
+def _is_like(colour: Color, others: Iterable[Color]) -> bool:
+    return any(sum(abs(one - two) for one, two in zip(colour.rgb, other.rgb, strict=True)) < 80 for other in others)
 
 
 def ink(paper: Color) -> Color:

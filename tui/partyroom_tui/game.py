@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Final
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.color import Color
 from textual.containers import Vertical
 from textual.geometry import Region
 from textual.strip import Strip
@@ -18,7 +19,7 @@ from textual.widgets import Static
 
 from partyroom.client import ConnectionClosed, PartySocket, QueueFull, Status
 
-from .colours import colour_of, name_of
+from .colours import apart, colour_of, name_of
 from .pixels import halves, shade
 
 __all__ = ["TrailsGame"]
@@ -112,6 +113,7 @@ class TrailsGame(Vertical):
         """The user's own seat."""
         self._wants = False
         self._left = 0
+        self._winner = ""
         self._trails: dict[tuple[int, int], str] = {}
         self._heads: dict[str, tuple[int, int]] = {}
         self._colours: dict[str, tuple[str, str]] = {}
@@ -185,8 +187,8 @@ class TrailsGame(Vertical):
             case {"type": "welcome", "width": int(width), "height": int(height)}:
                 self.width, self.height = min(max(width, 8), 500), min(max(height, 8), 500)
             case {"type": "state", "phase": str(phase), "players": dict(players), "cells": dict(cells), "you": you}:
-                self.phase, self.you = phase, None if you is None else str(you)
-                self._take(players, cells)
+                self.you = None if you is None else str(you)
+                self._take(phase, players, cells)
             case {"type": "tick", "heads": dict(heads)}:
                 self._move(heads)
                 return
@@ -194,17 +196,18 @@ class TrailsGame(Vertical):
                 self.phase, self._left = "counting", left
         self._draw()
 
-    def _take(self, players: dict[str, Any], cells: dict[str, Any]) -> None:
-        self.players = {seat: one for seat, one in players.items() if isinstance(one, dict)}
-        for seat, one in self.players.items():
-            colour = colour_of({"user": one}, int(seat) if seat.isdecimal() else 0)
-            self._colours[seat] = (colour.hex6, colour.lighten(0.3).hex6)
+    def _take(self, phase: str, players: dict[str, Any], cells: dict[str, Any]) -> None:
+        began, self.phase = phase == "running" != self.phase, phase
+        before, self.players = self.players, {seat: one for seat, one in players.items() if isinstance(one, dict)}
+        self._winner = next((_name(one) for seat, one in self.players.items() if _has_won(before.get(seat), one)), "")
+        self._colours = {
+            seat: (colour.hex6, colour.lighten(0.3).hex6)
+            for seat, colour in zip(self.players, apart(_colours(self.players)), strict=True)
+        }
         found = {key: PLACE.fullmatch(key) for key in cells}
         self._trails = {(int(at[1]), int(at[2])): str(cells[key]) for key, at in found.items() if at}
-        if self.phase != "running":
-            return
-        for at, seat in self._trails.items():
-            self._heads.setdefault(seat, at)
+        if began:
+            self._heads = {seat: at for at, seat in self._trails.items()}
 
     def _move(self, heads: dict[str, Any]) -> None:
         """One step, twenty times a second: no more is painted than what has changed."""
@@ -229,12 +232,32 @@ class TrailsGame(Vertical):
         for seat, one in self.players.items():
             line.append("■ ", style=self._colours[seat][0])
             out = self.phase == "running" and seat not in self._heads
-            line.append(name_of({"user": one}), style="strike dim" if out else "bold" if seat == self.you else "")
+            line.append(_name(one), style="strike dim" if out else "bold" if seat == self.you else "")
             line.append(f" {one.get('wins', 0)}   ", style="dim")
         if self.socket.status is not Status.OPEN:
             line.append("no game here now", style="dim italic")
         elif self.phase == "counting":
-            line.append(f"{self._left} …", style="bold yellow")
+            line.append(f"{self._left} …", style=f"bold {self.app.theme_variables['warning']}")
         elif self.phase == "waiting":
+            if self._winner:
+                line.append(f"{self._winner} has won!  ", style="bold")
             line.append("Space begins" if self.you is not None else "Tab or click here to play", style="italic")
         return line
+
+
+def _name(player: dict[str, Any]) -> str:
+    return name_of({"user": player})
+
+
+def _colours(players: dict[str, dict[str, Any]]) -> Iterator[Color]:
+    """What the players would like to ride in."""
+    for seat, one in players.items():
+        yield colour_of({"user": one}, int(seat) if seat.isdecimal() else 0)
+
+
+def _has_won(before: dict[str, Any] | None, now: dict[str, Any]) -> bool:
+    """Whether a player has one more win than a moment ago."""
+    match before, now:
+        case {"wins": int(earlier)}, {"wins": int(wins)}:
+            return wins > earlier
+    return False

@@ -33,7 +33,9 @@ class People(OptionList):
     """
 
     DEFAULT_CSS = """
-    People { border: none; padding: 0 1; background: transparent; height: auto; max-height: 12; }
+    People, People:focus { border: none; padding: 0 1; background: transparent; background-tint: transparent 0%; }
+    People { height: auto; max-height: 12; }
+    People > .option-list--option-disabled { color: $foreground; }
     People > .option-list--option-highlighted { background: $boost; color: $foreground; text-style: none; }
     People:focus > .option-list--option-highlighted { background: $primary 30%; color: $foreground; text-style: bold; }
     """
@@ -76,11 +78,10 @@ class People(OptionList):
             unhear()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Somebody was chosen; choosing them again, or oneself, ends it."""
+        """Somebody was chosen; choosing them again ends it."""
         event.stop()
         chosen = int(event.option_id or 0)
-        nobody = chosen in (self.following, self.client.client_id)
-        self.post_message(self.Follow(self, None if nobody else chosen))
+        self.post_message(self.Follow(self, None if chosen == self.following else chosen))
 
     def mark(self, client_id: int | None) -> None:
         """Show who is followed."""
@@ -128,7 +129,8 @@ class People(OptionList):
         highlighted = self.highlighted
         mine = {"user": self.client.user or {}}
         everybody = [(self.client.client_id, mine), *sorted(self.client.others.items(), key=_by_name)]
-        self.set_options(Option(self._line(id, state), id=str(id)) for id, state in everybody)
+        own = self.client.client_id
+        self.set_options(Option(self._line(id, state), id=str(id), disabled=id == own) for id, state in everybody)
         if highlighted is not None:
             self.highlighted = min(highlighted, len(everybody) - 1)
 

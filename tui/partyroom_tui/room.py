@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Label, Static, TabbedContent, TabPane
+from textual.widgets import Footer, Input, Label, Static, TabbedContent, TabPane
 
 from .canvas import PixelCanvas
 from .chat import Chat
@@ -61,8 +61,8 @@ class RoomScreen(Screen[None]):
         ("f2", "side", "Chat"),
         ("f3", "share", "Share"),
         ("f4", "leave", "Leave"),
-        Binding("ctrl+pageup", "tab(-1)", "Tab before", show=False),
-        Binding("ctrl+pagedown", "tab(1)", "Next tab", show=False),
+        Binding("ctrl+pageup", "tab(-1)", "Tab before", show=False, priority=True),
+        Binding("ctrl+pagedown", "tab(1)", "Next tab", show=False, priority=True),
     ]
 
     def __init__(self, seat: Seat, *, ssh: str = "", can_leave: bool = True, file: Path | None = None) -> None:
@@ -106,7 +106,7 @@ class RoomScreen(Screen[None]):
                 yield Label("Chat", classes="side--title")
                 yield Chat(self.seat.socket("chat"), self.seat.user, id="chat")
         yield StatusBar(self.client, id="status")
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def _title(self) -> Text:
         title = Text(no_wrap=True, overflow="ellipsis")
@@ -214,8 +214,20 @@ class RoomScreen(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """A key that does something in a tab is a movement of the user's own."""
+        self._moved(self.focused)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """And so is a click there,"""
+        self._moved(event.widget)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """and what is typed there."""
+        if event.input.has_focus:
+            self._moved(event.input)
+
+    def _moved(self, widget: Widget | None) -> None:
         pane = self.query_one(TabbedContent).active_pane
-        if self.following is not None and pane is not None and self.focused in list(pane.query("*")):
+        if self.following is not None and pane is not None and widget in pane.walk_children():
             self.follow(None)
 
     # -- the side panel ----------------------------------------------------------------------------------------------

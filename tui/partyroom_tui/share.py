@@ -20,16 +20,22 @@ __all__ = ["ShareScreen", "ways_in"]
 PYTHON = """\
 import partyroom
 
-room = partyroom.connect({address!r})
+room = partyroom.connect(
+    {address!r})
 print(room.text("body"))"""
 
 
 def ways_in(seat: Seat, ssh: str = "") -> Iterator[tuple[str, str]]:
-    """What to do, and where, to come into the room of ``seat``; ``ssh`` is ``HOST -p PORT`` where that is served."""
+    """What to do, and where, to come into the room of ``seat``; ``ssh`` is ``HOST -p PORT`` where that is served.
+
+    Where it is not known to be, the way is the command that serves it.
+    """
     yield "In a browser", seat.page
     yield "In a terminal", f"partyroom join {quote(seat.address)}"
     if ssh:
         yield "Over SSH, with nothing installed", f"ssh {quote(f'NAME+{seat.room}')}@{ssh}"
+    else:
+        yield "Over SSH, with nothing installed, once this runs", f"partyroom ssh {quote(seat.address)}"
     yield "In Python", PYTHON.format(address=seat.address)
 
 
@@ -45,9 +51,11 @@ class ShareScreen(ModalScreen[None]):
     ShareScreen .share--title { text-style: bold; color: $primary; margin-bottom: 1; }
     ShareScreen Horizontal { height: auto; margin-bottom: 1; }
     ShareScreen .share--way { width: 1fr; background: $panel; padding: 0 1; }
-    ShareScreen Button { width: 10; min-width: 10; margin-left: 1; }
+    ShareScreen Button { width: 8; min-width: 8; margin-left: 1; }
+    ShareScreen.-narrow > VerticalScroll { padding: 0 1; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "dismiss", "Close")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-wide")]  # noqa: RUF012  # as Textual declares it
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,f3", "dismiss", "Close")]
 
     def __init__(self, seat: Seat, ssh: str = "") -> None:
         super().__init__()

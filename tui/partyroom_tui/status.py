@@ -97,19 +97,19 @@ class StatusBar(Static):
         status, unsaved = self.client.status, self.client.unsaved
         line = Text(no_wrap=True, overflow="ellipsis")
         if status is DocumentStatus.SYNCED:
-            line.append("● online", style="bold green")
+            line.append("● online", style=self._bold("success"))
             if self._milliseconds is not None:
                 line.append(f" {max(self._milliseconds, 1):.0f} ms")
             line.append("   saving…" if unsaved and not self.client.read_only else "   ✓ saved")
             if self.client.read_only:
-                line.append("   read only", style="bold yellow")
+                line.append("   read only", style=self._bold("warning"))
         elif status is DocumentStatus.CLOSED:
-            line.append(f"■ closed: {self.client.failure or 'good bye'}", style="bold red")
+            line.append(f"■ closed: {self.client.failure or 'good bye'}", style=self._bold("error"))
         elif status is DocumentStatus.OFFLINE:
-            line.append("○ offline", style="bold yellow")
+            line.append("○ offline", style=self._bold("warning"))
             line.append("   edits wait here" if unsaved else "   you may go on")
         else:
-            line.append("◌ connecting…", style="bold yellow")
+            line.append("◌ connecting…", style=self._bold("warning"))
             if self.client.failure:
                 line.append(f"   {self.client.failure}")
         if self.following is not None and (state := self.client.others.get(self.following)) is not None:
@@ -117,3 +117,7 @@ class StatusBar(Static):
         if self.note:
             line.append(f"   {self.note}")
         return line
+
+    def _bold(self, colour: str) -> str:
+        """A colour of the theme, in bold."""
+        return f"bold {self.app.theme_variables[colour]}"

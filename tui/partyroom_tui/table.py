@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Final
 from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.color import Color
@@ -18,6 +19,7 @@ from textual.widgets import DataTable, Input
 from partyroom.client import DocumentClient
 
 from .colours import colour_of, name_of
+from .entry import Entry
 from .ordered import Ordered
 
 __all__ = ["SharedTable"]
@@ -25,6 +27,17 @@ __all__ = ["SharedTable"]
 WIDEST: Final = 40
 """The most characters of a value that are shown."""
 NARROWEST: Final = 8
+
+
+class Grid(DataTable[Text]):
+    """The cells."""
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed here is what the cell is to have."""
+        if event.is_printable and event.character:
+            event.stop()
+            assert isinstance(self.parent, SharedTable)
+            self.parent.type(event.character)
 
 
 class SharedTable(Vertical):
@@ -36,8 +49,6 @@ class SharedTable(Vertical):
     DEFAULT_CSS = """
     SharedTable { height: 1fr; }
     SharedTable > DataTable { height: 1fr; background: transparent; scrollbar-size: 1 1; }
-    SharedTable > Input { border: tall $border-blurred; }
-    SharedTable > Input:focus { border: tall $border; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         ("ctrl+n", "add_row", "Row"),
@@ -67,9 +78,9 @@ class SharedTable(Vertical):
 
     def compose(self) -> ComposeResult:
         """The table, and a field for the cell that is edited."""
-        yield DataTable(zebra_stripes=True, cursor_type="cell")
-        yield Input(
-            placeholder="Ctrl+T adds a column, Ctrl+N a row; Enter edits a cell",
+        yield Grid(zebra_stripes=True, cursor_type="cell")
+        yield Entry(
+            placeholder="Ctrl+T adds a column, Ctrl+N a row; type or press Enter to fill a cell",
             disabled=True,
             max_length=1000,
             select_on_focus=False,
@@ -94,7 +105,7 @@ class SharedTable(Vertical):
     @property
     def grid(self) -> DataTable[Text]:
         """What is shown."""
-        return self.query_one(DataTable)
+        return self.query_one(Grid)
 
     @property
     def chosen(self) -> tuple[str | None, str | None]:
@@ -137,6 +148,14 @@ class SharedTable(Vertical):
         if row is not None and column is not None:
             value = _value(self.rows.read()[row], column)
             self._ask("Cell", value, lambda text: self.set_cell(row, column, text))
+
+    def type(self, character: str) -> None:
+        """Write a cell anew, beginning with a character; those that follow go on with it."""
+        row, column = self.chosen
+        if self._write is None and row is not None and column is not None:
+            self._ask("Cell", "", lambda text: self.set_cell(row, column, text))
+        if self._write is not None:
+            self.query_one(Entry).insert_text_at_cursor(character)
 
     def set_cell(self, row: str, column: str, value: str) -> None:
         """Put a value into a cell, if its row is still there; what it has in common with the old one stays."""
@@ -195,7 +214,7 @@ class SharedTable(Vertical):
     def action_stop(self) -> None:
         """Edit no more."""
         self._write = None
-        field = self.query_one(Input)
+        field = self.query_one(Entry)
         field.clear()
         field.border_title = ""
         field.disabled = True
@@ -203,7 +222,7 @@ class SharedTable(Vertical):
 
     def _ask(self, what: str, value: str, write: Callable[[str], object]) -> None:
         self._write = write
-        field = self.query_one(Input)
+        field = self.query_one(Entry)
         field.disabled = False
         field.border_title = what
         field.value = value

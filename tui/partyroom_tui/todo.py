@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Label, OptionList
 from textual.widgets.option_list import Option
@@ -15,6 +16,7 @@ from textual.widgets.option_list import Option
 from partyroom.client import DocumentClient
 
 from .colours import colour_of, name_of, readable
+from .entry import Entry
 from .ordered import Ordered
 
 __all__ = ["SharedTodo"]
@@ -26,15 +28,22 @@ class TodoList(OptionList):
     BINDINGS: ClassVar[list[BindingType]] = [
         ("space", "change('check')", "Done"),
         ("enter", "change('edit')", "Edit"),
-        ("shift+up", "change('up')", "Move up"),
-        ("shift+down", "change('down')", "Move down"),
         ("delete", "change('remove')", "Remove"),
+        Binding("shift+up", "change('up')", "Move up", show=False),
+        Binding("shift+down", "change('down')", "Move down", show=False),
     ]
 
     def action_change(self, what: str) -> None:
         """Leave it to the widget."""
         assert isinstance(self.parent, SharedTodo)
         self.parent.change(what)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed here is another thing to do."""
+        if event.is_printable and event.character and event.key != "space":
+            event.stop()
+            assert isinstance(self.parent, SharedTodo)
+            self.parent.type(event.character)
 
 
 class SharedTodo(Vertical):
@@ -46,14 +55,13 @@ class SharedTodo(Vertical):
     DEFAULT_CSS = """
     SharedTodo { height: 1fr; padding: 0 1; }
     SharedTodo > Label { color: $text-muted; height: 1; }
-    SharedTodo > OptionList { height: 1fr; border: none; background: transparent; padding: 0; }
+    SharedTodo > OptionList, SharedTodo > OptionList:focus { border: none; background: transparent; padding: 0; }
+    SharedTodo > OptionList { height: 1fr; }
     SharedTodo > OptionList > .option-list--option-highlighted { background: $boost; color: $foreground; }
     SharedTodo > OptionList:focus > .option-list--option-highlighted { background: $primary 25%; color: $foreground; }
-    SharedTodo > Input { border: tall $border-blurred; }
-    SharedTodo > Input:focus { border: tall $border; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "stop", "Stop editing")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "stop", "Stop editing", show=False)]
 
     def __init__(self, client: DocumentClient, root: str = "todo", *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -68,7 +76,7 @@ class SharedTodo(Vertical):
         """How much is done, the things, and a field for another one."""
         yield Label(id="todo-done")
         yield TodoList()
-        yield Input(placeholder="What is to be done?", max_length=500, select_on_focus=False)
+        yield Entry(placeholder="What is to be done?", max_length=500, select_on_focus=False)
 
     def on_mount(self) -> None:
         """Begin to look."""
@@ -110,23 +118,33 @@ class SharedTodo(Vertical):
         event.stop()
         self.change("check")
 
+    def type(self, character: str) -> None:
+        """Put a character into the field, and the keys to work there."""
+        field = self.query_one(Entry)
+        field.insert_text_at_cursor(character)
+        field.focus()
+
     def _edit(self, id: str) -> None:
         self._editing = id
         self.client.set_presence(todo=id)
-        field = self.query_one(Input)
+        field = self.query_one(Entry)
         field.value = _text(self.things.read()[id])
         field.border_title = "Edit"
         field.focus()
 
     def action_stop(self) -> None:
         """Edit no more, or go back to the list."""
-        field = self.query_one(Input)
+        field = self.query_one(Entry)
         if self._editing is not None:
             self._editing = None
             self.client.set_presence(todo=None)
             field.border_title = ""
             field.clear()
-        self.query_one(TodoList).focus()
+        self._to_list()
+
+    def _to_list(self) -> None:
+        """To the list with the keys, or to the field where nothing is listed."""
+        (self.query_one(TodoList) if self._ids else self.query_one(Entry)).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Another thing, or other words for the one that is edited."""
@@ -139,7 +157,6 @@ class SharedTodo(Vertical):
         elif text:
             with self.client.batch():
                 self.things.add({"done": False}, {"text": text})
-            event.input.clear()
 
     def _draw(self) -> None:
         chosen, things = self.chosen, self.things.read()
@@ -149,6 +166,9 @@ class SharedTodo(Vertical):
         if self._ids:
             at = self._ids.index(chosen) if chosen in self._ids else 0
             listed.highlighted = at
+        elif listed.has_focus:
+            self._to_list()
+        listed.can_focus = bool(self._ids)
         done = sum(thing.get("done") is True for thing in things.values())
         words = f"{done} of {len(things)} done" if things else "Nothing to do yet: type something below."
         self.query_one(Label).update(words)
@@ -156,7 +176,7 @@ class SharedTodo(Vertical):
     def _line(self, id: str, thing: dict[str, Any]) -> Text:
         done = thing.get("done") is True
         line = Text(no_wrap=True, overflow="ellipsis")
-        line.append("✔ " if done else "○ ", style="green" if done else "dim")
+        line.append("✔ " if done else "○ ", style=self.app.theme_variables["success"] if done else "dim")
         line.append(_text(thing), style="strike dim" if done else "")
         for client, state in self.client.others.items():
             if state.get("todo") == id:

@@ -55,6 +55,7 @@ async def page(browser: Browser) -> AsyncIterator[Page]:
     await context.close()
 
 
+@pytest.mark.must_work(item=7)
 async def test_a_hook_connects_sends_hears_asks_and_comes_back_with_its_id(table: Server, page: Page) -> None:
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -41,8 +41,10 @@ drive({
     provider.awareness.on("change", changed);
     for (const event of ["sync", "synced", "status", "local-changes", "unsyncedChanges"]) provider.on(event, changed);
     provider.on("status", ({ status }) => (disconnects += status === "disconnected"));
+    if (family === "y-partyserver") provider.on("custom-message", (text) => emit("custom", { text }));
     return { client: doc.clientID };
   },
+  say: ({ text }) => provider.sendMessage(text),
   insert: ({ index, text }) => body.insert(index, text),
   append: ({ text }) => body.insert(body.length, text),
   type: ({ letter, every }) => void (typing = setInterval(() => body.insert(body.length, `${letter}${typed++} `), every)),

@@ -70,6 +70,8 @@ async def converged(*clients: NodeClient, timeout: float = 15) -> dict[str, Any]
         raise AssertionError(f"no agreement: {[await client.call('snapshot') for client in clients]}") from None
 
 
+@pytest.mark.must_work(item=14)
+@pytest.mark.must_work(item=15)
 @pytest.mark.proves("sync")
 async def test_two_clients_edit_at_once_and_converge(family: str, server: Server, room: str, join: Join) -> None:
     ann, bob = await asyncio.gather(*(join(family, server, room, name) for name in ("ann", "bob")))
@@ -84,6 +86,8 @@ async def test_two_clients_edit_at_once_and_converge(family: str, server: Server
     await ann.until(lambda seen: seen["text"] == "")
 
 
+@pytest.mark.must_work(item=14)
+@pytest.mark.must_work(item=15)
 @pytest.mark.proves("offline")
 async def test_edits_made_offline_by_both_merge_on_joining(family: str, server: Server, room: str, join: Join) -> None:
     ann = await join(family, server, room, "ann", before={"op": "insert", "index": 0, "text": "offline ann "})
@@ -92,6 +96,8 @@ async def test_edits_made_offline_by_both_merge_on_joining(family: str, server: 
     assert "offline ann " in (await converged(ann, bob))["text"]
 
 
+@pytest.mark.must_work(item=14)
+@pytest.mark.must_work(item=15)
 @pytest.mark.proves("presence")
 async def test_presence_goes_both_ways_and_ends_with_its_owner(
     family: str, server: Server, room: str, join: Join
@@ -131,6 +137,7 @@ async def test_one_update_of_five_megabytes_reaches_who_is_there_and_who_comes(
     assert (agreed["length"], agreed["disconnects"]) == (5 * MB, 0)
 
 
+@pytest.mark.must_work(item=14)
 @pytest.mark.proves("large", families=["y-partykit"])
 async def test_y_partykit_uploads_what_it_holds_in_chunks(server: Server, room: str, join: Join) -> None:
     """Its answer to our SyncStep1 is over a megabyte, which it never sends as one message."""
@@ -152,6 +159,8 @@ async def test_content_is_there_after_a_server_restart(family: str, own_server: 
     await carol.until(lambda seen: seen["text"] == "before the restart ")
 
 
+@pytest.mark.must_work(item=14)
+@pytest.mark.must_work(item=15)
 @pytest.mark.proves("restart")
 @pytest.mark.proves("offline")
 async def test_clients_come_back_after_a_restart_and_bring_what_they_wrote_meanwhile(

@@ -28,6 +28,7 @@ async def greeting(client: NodeClient) -> Any:
     return json.loads((await client.event("message"))["text"])
 
 
+@pytest.mark.must_work(item=2)
 async def test_sends_queued_before_and_during_a_slow_on_connect_arrive_after_it_and_in_order(
     server: Server, room: str, socket: NodeClient
 ) -> None:
@@ -38,6 +39,7 @@ async def test_sends_queued_before_and_during_a_slow_on_connect_arrive_after_it_
     assert answers == [[f"{n}", True] for n in range(101)]
 
 
+@pytest.mark.must_work(item=3)
 async def test_ten_thousand_messages_come_back_in_order(server: Server, room: str, socket: NodeClient) -> None:
     await socket.call("open", host=server.host, party="echo", room=room)
     await greeting(socket)
@@ -45,6 +47,7 @@ async def test_ten_thousand_messages_come_back_in_order(server: Server, room: st
     assert [event["text"] for event in await socket.events("message", 10_000)] == [f"{n}" for n in range(10_000)]
 
 
+@pytest.mark.must_work(item=3)
 async def test_text_stays_text_and_binary_stays_binary(server: Server, room: str, socket: NodeClient) -> None:
     await socket.call("open", host=server.host, party="echo", room=room)
     await greeting(socket)
@@ -78,6 +81,7 @@ URLS = {
 }
 
 
+@pytest.mark.must_work(item=1)
 @pytest.mark.parametrize(("options", "expected"), URLS.values(), ids=URLS)
 async def test_a_url_reaches_its_room(
     server: Server, socket: NodeClient, options: dict[str, Any], expected: dict[str, Any]
@@ -89,6 +93,7 @@ async def test_a_url_reaches_its_room(
     assert {name: said[name] for name in expected} == expected
 
 
+@pytest.mark.must_work(item=1)
 @pytest.mark.parametrize("options", [{"party": "nowhere", "room": "a"}, {"basePath": "elsewhere/a"}, {"basePath": "x"}])
 async def test_a_url_of_no_room_is_refused_before_the_socket_opens(
     server: Server, socket: NodeClient, options: dict[str, str]
@@ -103,6 +108,7 @@ async def test_the_first_subprotocol_offered_is_taken(server: Server, room: str,
     assert (await socket.event("open"))["protocol"] == "chat.v2"
 
 
+@pytest.mark.must_work(item=9)
 async def test_two_sockets_with_one_id_both_live_and_the_newest_is_found_by_it(
     server: Server, room: str, start_client: StartClient
 ) -> None:
@@ -124,6 +130,7 @@ async def test_two_sockets_with_one_id_both_live_and_the_newest_is_found_by_it(
     assert [event["text"] for event in older.untaken("message") if "newest" in event["text"]] == []
 
 
+@pytest.mark.must_work(item=5)
 @pytest.mark.parametrize(
     ("code", "reason"), [(1000, ""), (1000, "done"), (3000, "own"), (4001, "à bientôt"), (4999, "")]
 )
@@ -141,6 +148,7 @@ async def test_a_clients_close_code_reaches_the_party(
     assert left == {"left": "leaver", "code": code, "reason": reason, "clean": True}
 
 
+@pytest.mark.must_work(item=5)
 @pytest.mark.parametrize(("code", "reason"), [(1000, "done"), (1011, "broken"), (4001, "à bientôt"), (4404, "")])
 async def test_a_partys_close_code_reaches_the_client_which_comes_back(
     server: Server, room: str, socket: NodeClient, code: int, reason: str
@@ -153,6 +161,7 @@ async def test_a_partys_close_code_reaches_the_client_which_comes_back(
     await socket.event("open")
 
 
+@pytest.mark.must_work(item=4)
 async def test_a_socket_comes_back_with_its_id_after_a_server_restart(own_server: Server, socket: NodeClient) -> None:
     made = await socket.call("open", host=own_server.host, room="a", minReconnectionDelay=50, maxReconnectionDelay=200)
     assert (await greeting(socket))["id"] == made["id"]
@@ -164,6 +173,7 @@ async def test_a_socket_comes_back_with_its_id_after_a_server_restart(own_server
     await socket.event("message", text="said while the server was away")
 
 
+@pytest.mark.must_work(item=4)
 async def test_a_socket_comes_back_after_the_server_was_killed(own_server: Server, socket: NodeClient) -> None:
     made = await socket.call("open", host=own_server.host, room="a", minReconnectionDelay=50, maxReconnectionDelay=200)
     await greeting(socket)
@@ -173,6 +183,7 @@ async def test_a_socket_comes_back_after_the_server_was_killed(own_server: Serve
     assert (await greeting(socket))["id"] == made["id"]
 
 
+@pytest.mark.must_work(item=6)
 async def test_fetch_reaches_on_request(server: Server, room: str, socket: NodeClient) -> None:
     options = {"host": server.host, "party": "echo", "room": room, "path": "a/b", "query": {"x": "1"}}
     answer = await socket.call("fetch", options=options, init={"method": "POST", "body": "hello"})
@@ -191,6 +202,7 @@ async def test_fetch_of_an_unknown_party_is_a_404(server: Server, socket: NodeCl
     assert answer["status"] == 404
 
 
+@pytest.mark.must_work(item=6)
 async def test_without_cors_no_other_page_may_read_an_answer(server: Server, room: str, socket: NodeClient) -> None:
     options = {"host": server.host, "party": "echo", "room": room}
     answer = await socket.call("fetch", options=options, init={"headers": PAGE})
@@ -206,6 +218,7 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     opened.stop()
 
 
+@pytest.mark.must_work(item=6)
 async def test_with_cors_another_page_may_read_an_answer(open_server: Server, room: str, socket: NodeClient) -> None:
     options = {"host": open_server.host, "party": "echo", "room": room}
     answer = await socket.call("fetch", options=options, init={"headers": PAGE})
@@ -213,6 +226,7 @@ async def test_with_cors_another_page_may_read_an_answer(open_server: Server, ro
     assert answer["headers"]["access-control-allow-origin"] in ("*", PAGE["origin"])
 
 
+@pytest.mark.must_work(item=6)
 async def test_with_cors_a_preflight_is_answered_without_asking_the_party(
     open_server: Server, room: str, socket: NodeClient
 ) -> None:

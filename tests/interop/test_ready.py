@@ -35,6 +35,7 @@ async def heard(client: NodeClient) -> Any:
     return json.loads((await client.event("message"))["text"])
 
 
+@pytest.mark.must_work(item=16)
 async def test_topics_reach_their_subscribers_once_and_also_after_a_restart(
     ready: Server, start_client: StartClient
 ) -> None:
@@ -68,6 +69,7 @@ async def test_topics_reach_their_subscribers_once_and_also_after_a_restart(
     assert staff.untaken("message") == []
 
 
+@pytest.mark.must_work(item=16)
 async def test_functions_answer_by_id(ready: Server, start_client: StartClient) -> None:
     ada = await start_client("socket.js")
     await ada.call("open", host=ready.host, party="sums", room="one")

@@ -74,11 +74,25 @@ class Notebook(Window):
         """Close it, profile and all."""
         await self.page.context.close()
 
+    async def bring_up(self, name: str) -> None:
+        """Show another notebook of the server's root, which is opened where it is not yet."""
+        await self.page.evaluate("(path) => void jupyterapp.commands.execute('docmanager:open', { path })", name)
+        shown = "(path) => jupyterapp.shell.currentWidget?.context?.path === path"
+        await self.page.wait_for_function(shown, arg=name, timeout=START)
+
     async def run_all(self) -> None:
-        """Run all cells, and have them all run."""
+        """Have all cells run, when there is a kernel, and do not wait for them."""
+        await self._kernel()
+        await self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
+
+    async def ran_all(self) -> bool:
+        """Run all cells to their end; returns whether none has failed."""
+        await self._kernel()
+        return bool(await self.page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')"))
+
+    async def _kernel(self) -> None:
         idle = "globalThis.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
         await self.page.wait_for_function(idle, timeout=START)
-        await self.page.evaluate("() => void jupyterapp.commands.execute('notebook:run-all-cells')")
 
     async def execute(self, code: str) -> None:
         """Have the kernel run something, without a cell, and do not wait for it."""

@@ -19,9 +19,13 @@ class Window:
         self.page = page
         self.complaints: list[str] = []
         """What the console showed as errors or warnings, with where it came from, and what scripts threw."""
+        self.asked: list[str] = []
+        """The URL of each request and WebSocket that the page has begun."""
         page.set_default_timeout(PATIENCE)
         page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("websocket", lambda socket: self.asked.append(socket.url))
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -16,8 +16,9 @@ What is shared is in the room's document, so it is there tomorrow, and a program
 from __future__ import annotations
 
 from .interact import Form
+from .joining import join
 from .people import Person
-from .room import Room, join
+from .room import Room
 from .share import Share
 
 __all__ = ["Form", "Person", "Room", "Share", "join"]

@@ -15,44 +15,32 @@ For whoever builds views on it (``room.chat()`` and the like; each lies in a fil
 
 from __future__ import annotations
 
-import getpass
-import os
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, overload
+from typing import Any, Final, Self, TypeAlias
 
 import traitlets
 
-import partyroom
 from partyroom import CloseCode
 from partyroom.client import ConnectionClosed, DocumentRoom
-from partyroom.client.address import find
 from partyroom.client.callbacks import Callbacks
 from partyroom.client.url import http_url
 
+from . import kinds
 from .interact import Form, Function, interact, share_form
 from .pages import with_text
 from .people import FIELD, Person, clean_color, clean_name, color_for, read
 from .share import Mode, Share, chosen_key, chosen_traits
 from .sharing import Sharing
+from .state import State
 from .strip import Strip
 from .turns import Turns
 
-if TYPE_CHECKING:
-    from .board import BoardView
-    from .chat import ChatView
-    from .poll import PollView
-    from .progress import ProgressView
-    from .state import State
-    from .table import TableView
-    from .text import Language, TextView
+__all__ = ["Room", "Token", "checked_color"]
 
-__all__ = ["Room", "Token", "join"]
-
-Item = TypeVar("Item")
 Token: TypeAlias = str | Callable[[], str | Awaitable[str]] | None
 
 NOTICES: Final = {
@@ -67,65 +55,6 @@ ENDED: Final = str(ConnectionClosed(CloseCode.NORMAL))
 
 MOST_SHOWN: Final = 30
 """The most keys that are shown as being moved: what is shown goes to everybody again with every change."""
-
-_joined: dict[tuple[str, str | None, Token], Room] = {}
-
-
-def join(
-    room: str,
-    *,
-    name: str | None = None,
-    color: str | None = None,
-    url: str | None = None,
-    token: Token = None,
-    wait: float = 5.0,
-    **options: Any,
-) -> Room:
-    """Join a room: ``"lesson-3"``, ``"party/room"`` or a URL with ``/parties/PARTY/ROOM`` in it.
-
-    The server is ``url``, else ``PARTYROOM_URL``, which Jupyter with ``partyroom[jupyter]`` sets for its kernels (as a
-    Hub does, where it names one server for all), else ``http://localhost:1999``. ``PARTYROOM_TOKEN`` is the ``token``
-    for that one alone. ``name`` is what the others see, else the Hub's or the system's name of the user.
-
-    Waits ``wait`` seconds for the room's content, and without a server goes on alone: what is shared and changed is
-    merged when there is one. Joining a room again, as a cell that is run twice does, returns the room that there is.
-    Raises ``ConnectionClosed`` where the server will not have us, and ``ValueError`` for what is no address.
-    """
-    key = (room, url, token)
-    known = _joined.get(key)
-    if known is not None and not known.client.closed:
-        if name is not None or color is not None:
-            known.rename(name or known.me.name, color)
-        return known
-    joined = _joined[key] = open_room(room, name=name, color=color, url=url, token=token, wait=wait, **options)
-    joined.close_with(lambda: _joined.pop(key, None))
-    return joined
-
-
-def open_room(
-    room: str,
-    *,
-    name: str | None = None,
-    color: str | None = None,
-    url: str | None = None,
-    token: Token = None,
-    wait: float = 5.0,
-    **options: Any,
-) -> Room:
-    """The same as ``join``, as somebody else each time."""
-    place = find(room, server=url)
-    if token is None and place.trusted:
-        token = os.environ.get("PARTYROOM_TOKEN")
-    shown = clean_name(name) or clean_name(_login()) or "Someone"
-    user = {"name": shown, "color": color_for(shown) if color is None else _checked(color)}
-    client = partyroom.connect(room, server=url, token=token, post=_at_once, wait=0, **options)
-    joined = Room(client, place.room, user, token=token, painted=color is not None)
-    try:
-        joined.arrive(wait)
-    except BaseException:
-        joined.close()
-        raise
-    return joined
 
 
 class Room:
@@ -270,56 +199,20 @@ class Room:
         for share in self.shares:
             share.refresh()
 
-    # -- widgets of our own; each is loaded when it is first used ----------------------------------------------------
+    # -- widgets of our own: see ``kinds`` ---------------------------------------------------------------------------
 
-    def text(self, name: str = "body", *, language: Language = "", label: str = "", height: str = "") -> TextView:
-        """A text that all write at once, with everybody's cursor: ``room.text("plan", language="python")``."""
-        from .text import TextView
-
-        return TextView(self, name, language=language, label=label, height=height)
-
-    def chat(self) -> ChatView:
-        """A chat: with the server's own, which home pages show as well, where it has one."""
-        from .chat import ChatView
-
-        return ChatView(self)
-
-    def poll(self, question: str, options: Sequence[str] = ()) -> PollView:
-        """A question with live bars; whoever puts it gives the ``options``, and others may leave them out."""
-        from .poll import PollView
-
-        return PollView(self, question, options)
-
-    def board(self, name: str = "board") -> BoardView:
-        """A drawing that all draw on."""
-        from .board import BoardView
-
-        return BoardView(self, name)
-
-    def table(self, df: Any = None, *, key: str = "table") -> TableView:
-        """A DataFrame that all edit: it begins with the first one's, and ``.df`` is what it is now. Needs pandas."""
-        from .table import TableView
-
-        return TableView(self, df, key=key)
-
-    @overload
-    def progress(self) -> ProgressView: ...
-    @overload
-    def progress(self, iterable: Iterable[Item], text: str = "", *, total: int | None = None) -> Iterator[Item]: ...
-    def progress(
-        self, iterable: Iterable[Item] | None = None, text: str = "", *, total: int | None = None
-    ) -> ProgressView | Iterator[Item]:
-        """``for batch in room.progress(batches, "training")``: everybody sees how far it is, in a view of all the loops
-        in the room, which is what this is without an argument."""
-        from .progress import ProgressView, watched
-
-        return ProgressView(self) if iterable is None else watched(self, iterable, text, total)
+    text = kinds.text
+    chat = kinds.chat
+    poll = kinds.poll
+    board = kinds.board
+    table = kinds.table
+    progress = kinds.progress
+    select = kinds.select
+    cursor = kinds.cursor
 
     @cached_property
     def state(self) -> State:
         """Values that all share, as a ``dict`` with events: ``room.state["step"] = 3``."""
-        from .state import State
-
         return State(self)
 
     def presence(self) -> Strip:
@@ -347,7 +240,7 @@ class Room:
         """Be called something else, and perhaps be painted in another colour (``#rrggbb``)."""
         me = self.me
         self._painted = self._painted or color is not None
-        self._introduce(clean_name(name) or me.name, _checked(color) if color else me.color)
+        self._introduce(clean_name(name) or me.name, checked_color(color) if color else me.color)
         self._present()
 
     def _introduce(self, name: str, color: str) -> None:
@@ -446,19 +339,8 @@ class Room:
             self._introduce(me.name, color_for(me.name, taken))
 
 
-def _at_once(callback: Callable[[], object]) -> None:
-    """Callbacks in the network's thread: what has to wait for the kernel goes on from there."""
-    callback()
-
-
-def _checked(color: str) -> str:
+def checked_color(color: str) -> str:
+    """A colour as it was asked for. Raises ``ValueError`` for what is none."""
     if clean_color(color) != color:
         raise ValueError(f"a colour is '#rrggbb', six hexadecimal digits, not {color!r}")
     return color
-
-
-def _login() -> str:
-    try:
-        return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
-    except (OSError, KeyError):  # a container whose user has no name
-        return ""

@@ -37,7 +37,7 @@ def server() -> Iterator[Beside]:
 @pytest.fixture
 def join(server: Beside, monkeypatch: pytest.MonkeyPatch) -> Iterator[Join]:
     """Somebody joins a room of this test, by a short name of it; all have left at the end."""
-    from partyroom_widgets.room import open_room
+    from partyroom_widgets.joining import open_room
 
     monkeypatch.setenv("PARTYROOM_URL", server.url)
     mine = uuid.uuid4().hex[:8]

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import ipywidgets
 import pytest
+from partyroom_widgets import Room
+from partyroom_widgets.joining import open_room
 from partyroom_widgets.pace import EVERY
-from partyroom_widgets.room import Room, open_room
 
 import partyroom
 from partyroom import Connection

@@ -75,7 +75,10 @@ BESIDE = {
         {"__init__", "party", "documents", "gateways", "cli.config", "cli.readymade", "cli.target"},
         {"jupyter_core", "jupyter_server", "jupyterhub", "tornado", "traitlets"},
     ),
-    "notebooks": ({"__init__", "client"}, {"IPython", "anywidget", "ipywidgets", "traitlets"}),
+    "notebooks": (
+        {"__init__", "client"},
+        {"IPython", "anywidget", "ipywidgets", "matplotlib", "traitlets"},  # matplotlib: tests/widgets/test_select.py
+    ),
     "tui": (
         {"__init__", "client"},
         {"asyncssh", "platformdirs", "rich", "textual", "textual_serve", "tree_sitter", "watchfiles"},

@@ -1,5 +1,6 @@
 # make serve   run a room server on http://127.0.0.1:1999 (ARGS="chat.py --port 2000" passes arguments)
 # make test    everything that proves this checkout: style, types, unit tests, npm clients, a browser
+# make unit    the quick tests only: no process, server, browser or npm client; a quarter of a minute
 # make check   style and types only
 # make bench   speed, beside Node's servers
 # make prove   the long proofs: kill -9 series, soaks, budgets
@@ -21,13 +22,16 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: serve test check bench prove clean web browser
+.PHONY: serve test unit check bench prove clean web browser
 
 serve: web
 	$(BIN)/partyroom serve $(ARGS)
 
 test: $(STAMP)/dev web $(addprefix tests/,$(addsuffix /node_modules/.package-lock.json,interop e2e jupyter)) browser check
 	$(PY) -m pytest -n auto --dist loadfile $(PYTEST)
+
+unit: $(STAMP)/dev
+	$(PY) -m pytest tests/unit -n auto --dist loadfile -m "not prove and not slow" $(PYTEST)
 
 check: $(STAMP)/dev
 	$(BIN)/ruff format --check .

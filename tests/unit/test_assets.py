@@ -378,6 +378,7 @@ class TestSinglePages:
             assert (await fetch(lobby, "/parties/unknown/x", headers=PAGE)).status == 404
 
 
+@pytest.mark.slow
 async def test_a_gateway_sends_them_as_they_are(public: Path) -> None:
     async with (
         Server(Lobby(Front, assets=public), port=0) as server,

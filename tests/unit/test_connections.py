@@ -31,7 +31,7 @@ class Crowd:
     """Connections and the transports of those in it."""
 
     def __init__(self) -> None:
-        self.connections = Connections(Tick())
+        self.connections = Connections(Tick(), Limits().buffer)
         self.transports: dict[Connection, CountingTransport] = {}
 
     def join(self, id: str, limits: Limits = DEFAULTS) -> Connection:

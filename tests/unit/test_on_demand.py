@@ -18,6 +18,8 @@ from partyroom import Connection, Lobby, Party, Request, Response, SQLiteStore
 from partyroom.gateways.aiohttp import Server
 from tests.bench.rooms import at_scale
 
+pytestmark = pytest.mark.slow
+
 ROOM = "/parties/main/lobby"
 
 

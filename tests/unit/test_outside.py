@@ -198,6 +198,7 @@ async def test_without_the_hook_it_is_a_404_and_http_is_not_its_business() -> No
         assert (await fetch(lobby, "/parties/echo/x")).body == b"a room"
 
 
+@pytest.mark.slow
 async def test_a_gateway_needs_to_know_nothing_of_it() -> None:
     async with (
         Server(Lobby(Echo), port=0) as server,

@@ -40,10 +40,12 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_systems_node_is_taken_when_it_comes_with_npm(tools: Path) -> None:
     assert web.find_node() == web.Node((str(tools / "node"),), (str(tools / "npm"),), str(tools))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lack", ["npm", "a new enough version"])
 def test_the_packaged_node_is_taken_where_the_systems_does_not_do(
     tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lack: str
@@ -68,6 +70,7 @@ def test_without_a_node_the_error_is_one_line_that_says_what_to_install(
         web.find_node()
 
 
+@pytest.mark.slow
 def test_a_build_is_made_once_and_again_when_a_source_changes(tools: Path, project: Path) -> None:
     assert web.build(project) is True
     assert (project / "dist" / "index.html").read_text() == "page\n"
@@ -78,6 +81,7 @@ def test_a_build_is_made_once_and_again_when_a_source_changes(tools: Path, proje
     assert web.build(project) is True
 
 
+@pytest.mark.slow
 def test_packages_are_installed_once_and_again_when_the_lock_changes(
     tools: Path, project: Path, tmp_path: Path
 ) -> None:
@@ -90,12 +94,14 @@ def test_packages_are_installed_once_and_again_when_the_lock_changes(
     assert len(log.read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_a_current_page_needs_no_node(tools: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web.build(project)
     monkeypatch.setenv("PATH", str(tools / "nothing"))
     assert web.build(project) is False
 
 
+@pytest.mark.slow
 def test_a_bundler_that_fails_leaves_the_last_page_and_says_why_in_one_line(tools: Path, project: Path) -> None:
     web.build(project)
     program(tools / "node", 'test "$1" = --version && echo v22.1.0 || { echo "main.ts: no such word" >&2; exit 3; }')

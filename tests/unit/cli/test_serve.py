@@ -20,6 +20,8 @@ from websockets.exceptions import ConnectionClosed
 from partyroom.cli.readymade import PARTIES
 from partyroom.stores.sqlite import SQLiteStore
 
+pytestmark = pytest.mark.slow
+
 PARTY = """
 from partyroom import Party
 

@@ -75,6 +75,7 @@ def ask(server: Server, room: str) -> list[object]:
     return asked
 
 
+@pytest.mark.slow
 def test_rooms_are_listed_inspected_dumped_deleted_and_restored_while_the_server_runs(
     served: Server, tmp_path: Path
 ) -> None:
@@ -104,6 +105,7 @@ def test_rooms_are_listed_inspected_dumped_deleted_and_restored_while_the_server
     assert "never" in run("cron", "never", *data, cwd=tmp_path, code=3)
 
 
+@pytest.mark.slow
 def test_without_a_server_the_verbs_work_on_the_folder_itself(served: Server, tmp_path: Path) -> None:
     data = ("--data", served.data)
     ask(served, "a")
@@ -120,6 +122,7 @@ def test_without_a_server_the_verbs_work_on_the_folder_itself(served: Server, tm
     assert "no server" in run("tail", *data, cwd=tmp_path, code=1)
 
 
+@pytest.mark.slow
 def test_a_room_that_is_larger_than_a_request_is_restored(served: Server, tmp_path: Path) -> None:
     values = [{"party": "counter", "room": "large", "key": f"{n:04}", "json": "x" * 100_000} for n in range(360)]
     count = {"party": "counter", "room": "large", "key": "count", "json": 7}
@@ -130,6 +133,7 @@ def test_a_room_that_is_larger_than_a_request_is_restored(served: Server, tmp_pa
     assert told["stored_keys"] == 361
 
 
+@pytest.mark.slow
 def test_the_log_of_a_running_server_is_followed(served: Server, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "partyroom", "tail", "counter/b", "--level", "debug", "--json"]
     with subprocess.Popen([*command, "--data", str(served.data)], stdout=subprocess.PIPE, text=True) as following:
@@ -169,6 +173,7 @@ class Bank(Party):
 """
 
 
+@pytest.mark.slow
 def test_a_room_that_cannot_be_read_now_is_left_out_of_a_dump_and_named(tmp_path: Path) -> None:
     (tmp_path / "bank.py").write_text(BANK)
     server = Server(tmp_path / "data", str(tmp_path / "bank.py"))
@@ -187,6 +192,7 @@ def test_a_room_that_cannot_be_read_now_is_left_out_of_a_dump_and_named(tmp_path
         server.kill()
 
 
+@pytest.mark.slow
 def test_an_address_that_a_killed_server_left_is_not_believed(served: Server, tmp_path: Path) -> None:
     """Its process id is another's by now, and its port, too."""
     data = ("--data", served.data)
@@ -206,6 +212,7 @@ def test_an_address_that_a_killed_server_left_is_not_believed(served: Server, tm
         other.server_close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_runs_and_its_own_tests_pass(template: str, tmp_path: Path) -> None:
     said = run("init", "mine", "--template", template, cwd=tmp_path)
@@ -253,6 +260,7 @@ def test_names_are_set_shown_and_removed_in_a_file_that_only_its_owner_reads(tmp
     assert "no name" in run("env", "add", "not a name", "--value", "x", cwd=tmp_path, code=2)
 
 
+@pytest.mark.slow
 def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
     (tmp_path / "partyroom.toml").write_text("prot = 1\n")
     assert "did you mean 'port'" in run("serve", cwd=tmp_path, code=2)
@@ -270,6 +278,7 @@ def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
     assert "did you mean 'message'" in run("serve", "--limit", "mesage=1", cwd=tmp_path, code=2)
 
 
+@pytest.mark.slow
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert run_in_a_process("version", cwd=tmp_path, code=0).strip() == "0.1.0"
     assert run("--version", cwd=tmp_path).strip() == "0.1.0"
@@ -280,6 +289,7 @@ def test_what_names_no_room_is_a_wrong_command_line(tmp_path: Path) -> None:
         assert "PARTY/ROOM" in run("rooms", verb, "lobby", cwd=tmp_path, code=2)
 
 
+@pytest.mark.slow
 def test_a_wrong_secret_is_told_from_a_room_that_is_not_there(served: Server, tmp_path: Path) -> None:
     data = ("--data", served.data, "--secret", "wrong")
     for verb in (["rooms", "list"], ["dump"], ["cron", "nightly"], ["tail"]):
@@ -297,6 +307,7 @@ def test_a_folders_secret_is_not_shown_to_other_hosts(tmp_path: Path) -> None:
         assert "--secret" in run(*verb, "--url", "http://rooms.example.com", cwd=tmp_path, code=1)
 
 
+@pytest.mark.slow
 def test_what_is_no_partyroom_is_named_so(tmp_path: Path) -> None:
     with socketserver.TCPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as other:
         Thread(target=other.handle_request, daemon=True).start()

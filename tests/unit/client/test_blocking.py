@@ -28,7 +28,7 @@ from partyroom.client.thread import network
 from tests.unit.client.beside import Beside, Guarded, beside
 from tests.unit.client.peers import SOON
 
-pytestmark = pytest.mark.timeout(30)
+pytestmark = [pytest.mark.timeout(30), pytest.mark.slow]
 
 Connect = Callable[..., Any]
 
@@ -54,7 +54,7 @@ def connect(server: Beside, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect
     yield connect
     while opened:
         opened.pop().close()
-    assert network().rooms == set()
+    assert network().call(network().rooms.copy) == set()
     assert network().run(tasks_left) == []
 
 
@@ -387,8 +387,11 @@ class TestWhereCallbacksAre:
 class TestLife:
     def test_a_room_that_nobody_refers_to_closes(self, server: Beside, connect: Connect) -> None:
         partyroom.connect("main/forgotten").text("x").insert(0, "x")
+        (hosted,) = network().rooms
         gc.collect()
         server.run(server.until_empty())
+        with pytest.raises(ConnectionClosed):
+            hosted.mailbox.take(5)  # type: ignore[attr-defined]
 
     def test_a_room_with_callbacks_stays(self, server: Beside, connect: Connect) -> None:
         told = threading.Event()

@@ -87,6 +87,7 @@ def busiest_second(times: list[float]) -> int:
     return max(sum(1 for other in times[index : index + 500] if other < time + 1) for index, time in enumerate(times))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seed",
     [1, *(pytest.param(seed, marks=pytest.mark.prove) for seed in range(2, 12))],
@@ -140,6 +141,7 @@ async def test_a_server_that_takes_everybody_and_hangs_up_at_once_is_left_in_pea
     assert 400 <= story.check(backoff) <= 520
 
 
+@pytest.mark.slow
 async def test_a_thousand_clients_come_back_after_one_restart_without_a_storm() -> None:
     clock, chance = ManualClock(), Random(5)
     backoff = Backoff(random=chance.random)

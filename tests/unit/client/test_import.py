@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SERVER = ["lobby", "room", "party", "connection", "storage", "documents", "gateways", "cli", "web", "cluster"]
 FOREIGN = ["aiohttp", "pycrdt", "sqlite3", "uvloop", "typer", "rich", "tornado", "starlette", "jwt", "watchfiles"]

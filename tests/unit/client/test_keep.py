@@ -152,6 +152,7 @@ class TestAProgramThatStartsAgain:
 
 
 class TestOneOwner:
+    @pytest.mark.slow
     async def test_two_programs_on_one_file_get_a_clear_error(self, inside: Inside, tmp_path: Path) -> None:
         async with inside.client(keep=tmp_path / "notes.db"):
             code = (
@@ -322,6 +323,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 async def test_kill_9_costs_nothing_that_was_kept(tmp_path: Path, inside: Inside) -> None:
     file = tmp_path / "notes.db"
     program = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, str(file), stdout=PIPE, stderr=DEVNULL)

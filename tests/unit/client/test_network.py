@@ -33,7 +33,7 @@ MIB = 1024 * 1024
 SECRET = "hunter2"
 
 
-pytestmark = pytest.mark.timeout(20)
+pytestmark = [pytest.mark.timeout(20), pytest.mark.slow]
 
 
 async def until(wanted: Callable[[], object]) -> None:

@@ -54,6 +54,7 @@ class Load:
             self.answers[socket.id].append(int(message))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restarts", [5, pytest.param(50, marks=pytest.mark.prove)])
 @pytest.mark.timeout(300)
 async def test_restarts_under_load_cost_messages_but_neither_order_nor_a_second_delivery(restarts: int) -> None:

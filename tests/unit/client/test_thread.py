@@ -17,7 +17,7 @@ from tests.unit.client.peers import bare, shake_hands
 
 ROOT = Path(__file__).resolve().parents[3]
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = [pytest.mark.timeout(60), pytest.mark.slow]
 
 
 PROGRAMS = {

@@ -351,6 +351,7 @@ def test_threads_take_turns() -> None:
     assert sorted(room.array("a")) == sorted([0, 1, 2, 3] * 100)
 
 
+@pytest.mark.slow
 def test_text_planted_among_values_hangs_nothing() -> None:
     child = subprocess.run(
         [sys.executable, "-m", "tests.unit.client.planted"], capture_output=True, text=True, timeout=30, cwd=ROOT

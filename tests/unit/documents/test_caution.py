@@ -19,6 +19,8 @@ from partyroom.stores.sqlite import SQLiteStore
 from partyroom.testing import fetch
 from tests.unit.documents.test_lineage import document as typed
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent / "mortal"
 ENGINE = HERE / "engine"
 KILLED = -9

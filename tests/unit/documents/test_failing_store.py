@@ -151,6 +151,7 @@ async def test_promise_10_a_room_stays_in_memory_until_what_it_has_is_on_disk(hi
             assert str(bob.text) == "precious"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", ["ballast", "rlimit"])
 def test_promise_10_a_real_full_disk_loses_nothing_and_reads_go_on_and_freeing_it_is_enough(
     tmp_path: Path, limit: str

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from partyroom.documents.log import MANY
 from tests.unit.documents.growth import a_day
 
@@ -9,6 +11,7 @@ LOG = 80 * MANY
 """Bytes that the updates may take that are too few to be worth a snapshot."""
 
 
+@pytest.mark.slow
 async def test_promise_10_a_document_that_is_edited_for_a_day_stays_within_three_times_its_compacted_size() -> None:
     """6,000 of the 100,000 edits of tests/prove/test_trace.py."""
     seen = await a_day(6_000)

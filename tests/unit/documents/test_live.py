@@ -174,6 +174,7 @@ async def test_many_costly_messages_at_once_let_others_have_their_turn(monkeypat
         assert turns
 
 
+@pytest.mark.slow
 async def test_a_document_is_weighed_in_another_process() -> None:
     assert await weigh.loads_soon(prepended(1, 100, "a"))
     assert not await weigh.loads_soon(b"no update")

@@ -239,6 +239,7 @@ def test_an_item_in_something_that_is_no_shared_type_is_gone() -> None:
     assert read(update({7: [item(text("x")), item(text("y"), parent=(7, 0))]})).json() == {"a": "x"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["array", "xml"])
 def test_types_nested_without_end_cost_a_refusal_and_no_recursion(kind: Kind) -> None:
     levels = 40_000
@@ -262,6 +263,7 @@ def test_a_delete_set_that_says_the_same_a_thousand_times_is_read_once() -> None
     assert read(update({7: structs}, bytes(deletes))).roots["a"].text() == "x"
 
 
+@pytest.mark.slow
 def test_what_is_tangled_beyond_measure_is_refused() -> None:
     """Each item names a neighbour on the right farther away, and all that lies before it has to be looked at."""
     many = 3_000

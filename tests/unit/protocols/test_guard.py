@@ -244,6 +244,7 @@ def test_arbitrary_bytes_are_accepted_or_refused() -> None:
             assert error.code == CloseCode.POLICY_VIOLATION  # noqa: PT017 - most are refused, some are not
 
 
+@pytest.mark.slow
 def test_damaged_and_senseless_updates_do_not_bring_the_engine_down() -> None:
     """A sample; tests/prove/test_guard_fuzz.py is the long one."""
     played = outcomes([*before, data] for before, data in mutants(2024, 2_000))

@@ -63,6 +63,7 @@ def test_honest_documents_are_shallow() -> None:
             assert deepest([], links(update))[0] < 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sidestep", [False, True])
 def test_one_update_that_nests_too_deeply_is_refused_before_the_engine_sees_it(sidestep: bool) -> None:
     replica = Replica()

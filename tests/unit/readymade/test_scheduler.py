@@ -191,6 +191,7 @@ async def test_a_full_scheduler_says_so(lobby: Lobby, monkeypatch: pytest.Monkey
         await ask.call("schedule", id="two", delay=60)
 
 
+@pytest.mark.slow
 async def test_a_webhook_is_called_where_it_is_allowed_and_follows_nobody(
     lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_was_doing_is_found_once_and_for_its_room_only(tmp_path: Path) -> None:
     path = tmp_path / "note"
     killed = subprocess.run([sys.executable, "-c", DIE, path, *NOTE], check=False)

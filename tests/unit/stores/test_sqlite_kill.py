@@ -13,6 +13,8 @@ import pytest
 from partyroom.http import Address
 from partyroom.stores.sqlite import SQLiteStore
 
+pytestmark = pytest.mark.slow
+
 PARTS = 3
 # Eight rooms write batch after batch, each of several keys, and print "room number" when told that one is on disk.
 WRITE = f"""

@@ -232,6 +232,7 @@ def test_a_place_that_cannot_hold_a_folder_is_refused(tmp_path: Path) -> None:
     assert "make the folder writable" in refusal(tmp_path / "file" / "rooms.db")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read_only", ["", "rooms.db", "rooms.db.lock"])
 def test_what_may_not_be_written_is_refused(read_only: str) -> None:
     with TemporaryDirectory() as folder:  # not tmp_path: an ordinary user may not look into root's
@@ -270,6 +271,7 @@ def test_a_second_store_in_this_process_is_refused(path: Path) -> None:
     fill(path)
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused_until_the_first_has_died(path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE) as holder:
         try:

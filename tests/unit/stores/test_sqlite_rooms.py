@@ -269,6 +269,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [1, 40, 333])
 def test_what_was_acknowledged_survives_kill_9_whole(path: Path, lines: int, caplog: pytest.LogCaptureFixture) -> None:
     last = -1

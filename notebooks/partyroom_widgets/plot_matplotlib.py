@@ -67,7 +67,7 @@ class MatplotlibPlot:
         for area in (selected or {}).get("areas", ()):
             at = area["axes"]
             places = [*area["x"], *area.get("y", ())]
-            if isinstance(at, int) and at < len(axes) and not any(isinstance(place, str) for place in places):
+            if at < len(axes) and not any(isinstance(place, str) for place in places):
                 self._draw(axes[at], area, color, name)
         self._figure.canvas.draw_idle()
 

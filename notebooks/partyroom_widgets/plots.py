@@ -5,9 +5,9 @@ A selection is JSON, as it is in the document::
     {"areas": [{"shape": "box", "x": [1, 3], "y": [0, 20], "axes": 0}], "by": "Ada", "color": "#d6336c"}
 
 ``areas`` are in the units of the plot. A ``"box"`` has two ``x`` and two ``y``; a ``"span"`` two ``x``; a ``"lasso"``
-as many of both as it has corners. ``axes`` says in which part of the figure it is: for matplotlib a number, in the
-order of ``figure.axes``; for plotly its two axes, as ``"x2 y2"``. A plotly figure has ``points`` as well, the indices
-of what is selected, a list for each trace. An altair chart has ``params`` instead of areas: see ``plot_altair``.
+as many of both as it has corners. ``axes`` says in which part of the figure it is, in the order of matplotlib's
+``figure.axes``. A plotly figure has ``points`` as well, the indices of what is selected, a list for each trace. An
+altair chart has ``params`` instead of areas: see ``plot_altair``.
 
 A library is imported only when somebody has given a plot of it, which is seen by the names of its classes.
 """
@@ -119,9 +119,7 @@ def _area(value: Any) -> dict[str, Any] | None:
     shape, axes = value["shape"], value.get("axes", 0)
     x, y = _list(value.get("x")), _list(value.get("y")) if shape != "span" else []
     fits = len(x) == len(y) >= 3 if shape == "lasso" else len(x) == 2 and len(y) == (2 if shape == "box" else 0)
-    if not fits or len(x) > MOST_CORNERS or not all(map(_is_place, [*x, *y])):
-        return None
-    if not (_is_index(axes) or (isinstance(axes, str) and len(axes) <= LONGEST)):
+    if not fits or len(x) > MOST_CORNERS or not all(map(_is_place, [*x, *y])) or not _is_index(axes):
         return None
     return {"shape": shape, "x": x, **({"y": y} if y else {}), "axes": axes}
 

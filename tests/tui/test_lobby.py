@@ -77,6 +77,16 @@ async def test_one_goes_from_the_lobby_to_a_room_and_back(server: Server, room: 
         await eventually(lambda: ada.app.screen.query_one("#recent", OptionList).option_count == 1)
 
 
+async def test_the_lists_of_the_lobby_answer_to_enter_at_once(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, "", "Ada", tmp_path, size=(50, 20)) as ada:
+        Recent(tmp_path / "Ada.json").add(Place(server.host, room))
+        ada.app.screen.on_screen_resume()  # type: ignore[attr-defined]
+        await ada.see(room)
+        ada.app.screen.query_one("#recent").focus()
+        await ada.press("enter")
+        await eventually(lambda: isinstance(ada.app.screen, RoomScreen) and ada.room.seat.room == room)
+
+
 EMPTY = """\
  partyroom / {room}
  Notes  Board  Table  Todo  Game

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from partyroom_tui import SharedTextArea
+from partyroom_tui import PixelCanvas, SharedTextArea
 from partyroom_tui.chat import Chat
 from partyroom_tui.colours import user
+from partyroom_tui.entry import Entry
 from partyroom_tui.presence import People
+from textual import events
+from textual.widgets import Static
 
 from partyroom.client import DocumentClient
 from tests.interop.server import Server
@@ -80,6 +83,36 @@ async def test_following_goes_where_they_go_until_one_moves(server: Server, room
         bob.room.go("board")
         await ada.see("Bob · board")
         assert ada.room.place == "notes"
+
+
+async def test_a_click_is_a_movement_of_one_s_own(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, room, "Ada", tmp_path) as ada, in_room(server.host, room, "Bob", tmp_path) as bob:
+        await ada.see("Bob · notes")
+        bob.room.go("board")
+        ada.part(People).focus()
+        await ada.press("down", "enter")  # oneself is nobody to follow
+        await ada.see("◉ following Bob")
+        await eventually(lambda: ada.room.place == "board")
+        await ada.pilot.click(PixelCanvas, offset=(3, 3))
+        await eventually(lambda: ada.room.following is None)
+
+
+async def test_what_is_typed_at_once_in_the_chat_is_line_by_line(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, room, "Ada", tmp_path) as ada:
+        ada.part(Chat).query_one(Entry).focus()
+        for char in "one\ntwo\n":  # as a slow line delivers it: all keys before the app has seen to the first
+            ada.app.post_message(events.Key("enter" if char == "\n" else char, None if char == "\n" else char))
+        await ada.see("two")
+        assert [str(line.content) for line in ada.part(Chat).query(".chat--line").results(Static)][1:] == ["one", "two"]
+
+
+async def test_the_tabs_are_gone_through_from_any_of_them(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, room, "Ada", tmp_path, size=(50, 18)) as ada:
+        seen = []
+        for _ in range(5):
+            await ada.press("ctrl+pagedown")
+            seen.append(ada.room.place)
+        assert seen == ["board", "table", "todo", "game", "notes"]
 
 
 async def test_a_narrow_terminal_folds_the_side_panel_away(server: Server, room: str, tmp_path: Path) -> None:

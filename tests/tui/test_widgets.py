@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from partyroom_tui.canvas import COLOURS, PixelCanvas
-from partyroom_tui.colours import user
+from partyroom_tui.colours import apart, user
 from partyroom_tui.game import Field, TrailsGame
 from partyroom_tui.table import SharedTable
 from partyroom_tui.todo import SharedTodo, TodoList
+from textual.color import Color
 from textual.geometry import Offset
 from textual.widgets import Input
 
@@ -168,3 +170,38 @@ async def test_edits_without_a_connection_merge_on_return(tmp_path: Path, room: 
     finally:
         if server.running:
             server.stop()
+
+
+async def test_what_is_typed_goes_to_where_it_belongs(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, room, "Ada", tmp_path) as ada:
+        ada.room.go("todo")
+        await ada.press(*"milk", "enter")  # nothing is listed yet, so the field has the keys
+        await ada.see("○ milk")
+        ada.part(TodoList).focus()
+        await ada.press(*"tea", "enter", "escape", "delete")
+        await ada.see("○ tea")
+        await eventually(lambda: "milk" not in ada.sees)
+        ada.room.go("table")
+        await ada.press("ctrl+t", *"Name", "enter", *"Apples", "enter")
+        await ada.see(" Apples")
+        table = ada.part(SharedTable)
+        assert [str(row[column]) for row in table.rows.read().values() for column in table.columns.read()] == ["Apples"]
+
+
+def test_riders_can_be_told_apart() -> None:
+    same = [Color.parse("#0072b2")] * 7
+    found = apart(same)
+    assert found[0] == same[0]
+    assert len({colour.hex for colour in found}) == 7
+    assert apart(found) == found
+
+
+async def test_who_has_won_is_told(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, room, "Ada", tmp_path) as ada:
+        ada.room.go("game")
+        await ada.see("■ Ada 0")
+        for wins, phase in ((0, "running"), (1, "waiting")):
+            player = {"name": "Ada", "color": "#0072b2", "wins": wins, "riding": False}
+            state = {"type": "state", "phase": phase, "left": 0, "you": 0, "players": {"0": player}, "cells": {}}
+            ada.part(TrailsGame)._heard(json.dumps(state))
+        await ada.see("Ada has won!")

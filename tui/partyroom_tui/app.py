@@ -36,6 +36,7 @@ DARK = Theme(
     surface="#17171a",
     panel="#232328",
     dark=True,
+    variables={"scrollbar": "#3a3a42", "scrollbar-hover": "#55555f", "scrollbar-background": "#17171a"},
 )
 LIGHT = Theme(
     name="partyroom-light",
@@ -50,6 +51,7 @@ LIGHT = Theme(
     surface="#ffffff",
     panel="#e7e7e2",
     dark=False,
+    variables={"scrollbar": "#c9c9c2", "scrollbar-hover": "#a3a39c", "scrollbar-background": "#f1f1ed"},
 )
 
 

@@ -37,9 +37,11 @@ class LobbyScreen(Screen[None]):
     LobbyScreen #banner { color: $primary; text-align: center; width: 100%; margin-bottom: 1; }
     LobbyScreen #server { color: $text-muted; text-align: center; width: 100%; margin-bottom: 1; }
     LobbyScreen #lists { layout: horizontal; height: 1fr; margin-top: 1; }
-    LobbyScreen OptionList, LobbyScreen Input { background: $background; background-tint: transparent 0%; }
     LobbyScreen OptionList, LobbyScreen Input { border: round $foreground 25%; border-title-color: $text-muted; }
     LobbyScreen OptionList:focus, LobbyScreen Input:focus { border: round $primary; border-title-color: $primary; }
+    LobbyScreen OptionList, LobbyScreen Input, LobbyScreen OptionList:focus, LobbyScreen Input:focus {
+        background: $background; background-tint: transparent 0%;
+    }
     LobbyScreen OptionList { height: 1fr; width: 1fr; padding: 0 1; }
     LobbyScreen OptionList > .option-list--option-highlighted { background: transparent; color: $foreground; }
     LobbyScreen OptionList:focus > .option-list--option-highlighted { background: $primary 30%; }
@@ -50,7 +52,6 @@ class LobbyScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (70, "-wide")]  # noqa: RUF012  # as Textual declares it
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab,down", "app.focus_next", "Lists", key_display="tab"),
-        Binding("enter", "", "Go there"),
         ("escape", "app.quit", "Quit"),
     ]
     EVERY = 2.0

@@ -218,7 +218,7 @@ class RoomScreen(Screen[None]):
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """And so is a click there,"""
-        self._moved(event.widget)
+        self._moved(self.get_widget_at(*event.screen_offset)[0])
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """and what is typed there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from json import dumps
 from shlex import quote
 from typing import ClassVar
 
@@ -21,7 +22,7 @@ PYTHON = """\
 import partyroom
 
 room = partyroom.connect(
-    {address!r})
+    {address})
 print(room.text("body"))"""
 
 
@@ -36,7 +37,7 @@ def ways_in(seat: Seat, ssh: str = "") -> Iterator[tuple[str, str]]:
         yield "Over SSH, with nothing installed", f"ssh {quote(f'NAME+{seat.room}')}@{ssh}"
     else:
         yield "Over SSH, with nothing installed, once this runs", f"partyroom ssh {quote(seat.address)}"
-    yield "In Python", PYTHON.format(address=seat.address)
+    yield "In Python", PYTHON.format(address=dumps(seat.address))
 
 
 class ShareScreen(ModalScreen[None]):

@@ -10,7 +10,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.containers import Vertical
 from textual.coordinate import Coordinate
@@ -53,9 +53,9 @@ class SharedTable(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         ("ctrl+n", "add_row", "Row"),
         ("ctrl+t", "add_column", "Column"),
-        ("f6", "rename", "Rename"),
-        ("delete", "empty", "Empty"),
         ("ctrl+d", "remove_row", "Remove"),
+        Binding("f6", "rename", "Rename", show=False),
+        Binding("delete", "empty", "Empty", show=False),
         ("shift+up", "move_row(-1)", ""),
         ("shift+down", "move_row(1)", ""),
         ("escape", "stop", ""),

@@ -41,11 +41,9 @@ class Connection:
         "_bytes_left",
         "_frames_left",
         "_limits",
-        "_most_waiting",
         "_refilled_at",
         "_state",
         "_transport",
-        "_write",
         "close_code",
         "close_reason",
         "closed",
@@ -53,6 +51,7 @@ class Connection:
         "id",
         "request",
         "tags",
+        "write",
     )
 
     def __init__(self, id: str, request: Request, transport: Transport, limits: Limits) -> None:
@@ -65,9 +64,9 @@ class Connection:
         self.close_reason = ""
         self.company: Connections | None = None
         """The connections of its room, once it is among them."""
+        self.write: Callable[[Frame], int] = transport.write
+        """Where what is sent goes: to the transport, which says how much is waiting, or nowhere once this is closed."""
         self._transport = transport
-        self._write = transport.write
-        self._most_waiting = limits.buffer
         self._limits = limits
         self._state: str = "null"
         self._refilled_at = monotonic()
@@ -102,9 +101,13 @@ class Connection:
 
     def deliver(self, frame: Frame) -> None:
         """Hand a frame to the transport, unless the client is gone or too slow to be waited for."""
-        if not self.closed and (waiting := self._write(frame)) > self._most_waiting:
-            log.warning("%r of %s reads too slowly: cut with %d bytes waiting", self, self.request.path, waiting)
-            self.abort("too slow: its buffer is full")
+        if (waiting := self.write(frame)) > self._limits.buffer:
+            self.cut(waiting)
+
+    def cut(self, waiting: int) -> None:
+        """So many bytes are waiting that the client cannot be waited for."""
+        log.warning("%r of %s reads too slowly: cut with %d bytes waiting", self, self.request.path, waiting)
+        self.abort("too slow: its buffer is full")
 
     def close(self, code: int = CloseCode.NORMAL, reason: str = "") -> None:
         """Say goodbye, after all that was sent before; ``on_close`` follows when the socket has ended.
@@ -131,6 +134,9 @@ class Connection:
     def end(self, code: int, reason: str) -> None:
         """Note that the socket has ended, and how; the room calls this."""
         self.closed = True
+        self.write = _nowhere
+        if self.company is not None:
+            self.company.silence(self)
         self.close_code = code
         self.close_reason = reason
 
@@ -185,3 +191,7 @@ class Connection:
                 self.close(CloseCode.POLICY_VIOLATION, f"too many {what} a second")
                 return False
         return True
+
+
+def _nowhere(frame: Frame) -> int:
+    return 0

@@ -7,7 +7,8 @@ hundred writes and not a hundred for each message.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Set
+from typing import Final
 
 from .clock import Tick
 from .connection import Connection
@@ -15,18 +16,22 @@ from .frame import Frame
 
 __all__ = ["Connections"]
 
+NOBODY: Final[Set[Connection]] = frozenset()
+
 
 class Connections:
     """The connections of one room, the oldest first."""
 
-    __slots__ = ("_by_id", "_everyone", "_tick", "unsaid")
+    __slots__ = ("_by_id", "_everyone", "_most_waiting", "_tick", "unsaid")
 
-    def __init__(self, tick: Tick) -> None:
-        self.unsaid: list[tuple[Frame, Collection[Connection | str]]] = []
+    def __init__(self, tick: Tick, most_waiting: int) -> None:
+        self.unsaid: list[tuple[Frame, Set[Connection]]] = []
         """What was broadcast in this tick and not handed on yet, with whom to leave out."""
-        self._everyone: dict[Connection, None] = {}
+        self._everyone: dict[Connection, Callable[[Frame], int]] = {}
+        """Each with its ``write``."""
         self._by_id: dict[str, list[Connection]] = {}
         self._tick = tick
+        self._most_waiting = most_waiting
 
     def __len__(self) -> int:
         return len(self._everyone)
@@ -48,7 +53,7 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Somebody has come; what was said before is not for them."""
         self.hand_on()
-        self._everyone[connection] = None
+        self._everyone[connection] = connection.write
         self._by_id.setdefault(connection.id, []).append(connection)
         connection.company = self
 
@@ -60,11 +65,25 @@ class Connections:
         if not same:
             del self._by_id[connection.id]
 
+    def silence(self, connection: Connection) -> None:
+        """It is closing: what is said now goes nowhere."""
+        if connection in self._everyone:
+            self._everyone[connection] = connection.write
+
     def broadcast(self, frame: Frame, without: Collection[Connection | str] = ()) -> None:
         """Say something to everyone but those in ``without`` (connections or ids)."""
         if not self.unsaid:
             self._tick.at_end(self.hand_on)
-        self.unsaid.append((frame, tuple(without)))  # its owner may change it before the tick ends
+        self.unsaid.append((frame, self._named(without) if without else NOBODY))
+
+    def _named(self, some: Collection[Connection | str]) -> Set[Connection]:
+        named = set[Connection]()
+        for one in some:
+            if isinstance(one, str):
+                named.update(self._by_id.get(one, ()))
+            else:
+                named.add(one)
+        return named
 
     def hand_on(self) -> None:
         """Hand what is unsaid to the connections, in order."""
@@ -72,19 +91,14 @@ class Connections:
         if not unsaid:
             return
         self.unsaid = []
-        if len(unsaid) == 1:  # the common case, and the one where every call counts
-            frame, without = unsaid[0]
-            for connection in self._everyone:
-                if not without or (connection not in without and connection.id not in without):
-                    connection.deliver(frame)
-            return
         whole = Frame.joined([frame for frame, _ in unsaid])
-        left_out = {one for _, without in unsaid for one in without}
-        by_id = any(isinstance(one, str) for one in left_out)
-        for connection in self._everyone:
-            if connection not in left_out and not (by_id and connection.id in left_out):
-                connection.deliver(whole)
-                continue
-            theirs = [f for f, without in unsaid if connection not in without and connection.id not in without]
-            if theirs:
-                connection.deliver(Frame.joined(theirs))
+        left_out = unsaid[0][1] if len(unsaid) == 1 else {one for _, some in unsaid for one in some}
+        most_waiting = self._most_waiting
+        for connection, write in self._everyone.items():
+            # Not `connection.deliver(whole)`: this is done for each of a hundred at every message.
+            if connection not in left_out and (waiting := write(whole)) > most_waiting:
+                connection.cut(waiting)
+        if len(unsaid) > 1:
+            for connection in left_out & self._everyone.keys():
+                if theirs := [frame for frame, some in unsaid if connection not in some]:
+                    connection.deliver(Frame.joined(theirs))

@@ -1,4 +1,4 @@
-"""Frame: what goes out to a WebSocket, encoded at most once however many connections receive it."""
+"""Frame: what goes out to a WebSocket, encoded once however many connections receive it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def sayable(text: str) -> str:
 
 
 class Frame:
-    """One message, or several in a row; ``wire`` is made on first use and shared by all who receive it."""
+    """One message, or several in a row, shared by all who receive it."""
 
     __slots__ = ("messages", "wire")
 
@@ -41,9 +41,12 @@ class Frame:
     """The frames as they go onto a server-side WebSocket: unfragmented, unmasked, uncompressed."""
 
     def __init__(self, message: str | bytes | bytearray | memoryview) -> None:
-        if isinstance(message, (bytearray, memoryview)):
+        if isinstance(message, str):
+            self.wire = _text(message)
+        elif isinstance(message, (bytes, bytearray, memoryview)):
             message = bytes(message)  # the caller may change it before the last client has read it
-        elif not isinstance(message, (str, bytes)):
+            self.wire = header(BINARY, len(message)) + message
+        else:
             raise TypeError(f"a message is str or bytes, not {type(message).__name__}: send_json() takes other values")
         self.messages = (message,)
 
@@ -57,23 +60,13 @@ class Frame:
         made.wire = b"".join([frame.wire for frame in frames])
         return made
 
-    def __getattr__(self, name: str) -> bytes:
-        # Only while ``wire`` has no value: a hundred clients then read a plain attribute.
-        if name != "wire":
-            raise AttributeError(name)
-        messages = self.messages
-        self.wire = wire = b"".join(map(_encoded, messages)) if len(messages) > 1 else _encoded(messages[0])
-        return wire
-
     def __repr__(self) -> str:
         return f"<Frame {len(self.messages)} messages>"
 
 
-def _encoded(message: str | bytes) -> bytes:
-    if isinstance(message, str):
-        try:
-            payload = message.encode()
-        except UnicodeEncodeError:
-            payload = sayable(message).encode()
-        return header(TEXT, len(payload)) + payload
-    return header(BINARY, len(message)) + message
+def _text(message: str) -> bytes:
+    try:
+        payload = message.encode()
+    except UnicodeEncodeError:
+        payload = sayable(message).encode()
+    return header(TEXT, len(payload)) + payload

@@ -104,7 +104,7 @@ class Room:
         self._alarms = alarms
         self._clock = clock
         self._owner = owner
-        self._connections = Connections(tick)
+        self._connections = Connections(tick, limits.buffer)
         self._arriving = 0
         self._overwrite: Callable[[], Write] | None = None
         self.life = Life(self, clock, hibernate=party_class.hibernate)

@@ -7,6 +7,7 @@ waited for without end.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from struct import pack
 from typing import Protocol
 
@@ -21,15 +22,11 @@ class Wire(Protocol):
     """The part of ``asyncio.Transport`` that a socket needs."""
 
     def write(self, data: bytes, /) -> None:
-        """Send, or keep until it can be sent."""
+        """Send, or keep until it can be sent; nothing, or a ``RuntimeError``, where the connection has ended."""
         ...
 
     def get_write_buffer_size(self) -> int:
         """Bytes kept."""
-        ...
-
-    def is_closing(self) -> bool:
-        """Whether nothing more can be written."""
         ...
 
     def close(self) -> None:
@@ -69,9 +66,11 @@ class Socket:
         if self.closing:
             return 0
         waiting = self._queued + self._wire_size()
-        if self._tick.ending and not self._out:
-            if not self._wire.is_closing():
+        if self._tick.ending and not self._queued:
+            try:  # noqa: SIM105 (a context manager costs as much as the call)
                 self._wire_write(frame.wire)
+            except RuntimeError:  # uvloop: it has ended
+                pass
         else:
             self.queue(frame.wire)
         return waiting
@@ -91,7 +90,7 @@ class Socket:
     def flush(self) -> None:
         """Hand what is queued to the event loop, in one write."""
         out, self._out, self._queued = self._out, [], 0
-        if not self._wire.is_closing():
+        with suppress(RuntimeError):  # uvloop: it has ended
             self._wire_write(out[0] if len(out) == 1 else b"".join(out))
 
     def close(self, code: int, reason: str) -> None:

@@ -44,7 +44,9 @@ class StreamWire:
         self._closing = False
 
     def write(self, data: bytes, /) -> None:
-        """Send, or keep until it can be sent."""
+        """Send, or keep until it can be sent; nothing once it has ended."""
+        if self._closing or self._stream.closed():
+            return
         if self._rest:
             self._rest += data
             return
@@ -78,10 +80,6 @@ class StreamWire:
     def get_write_buffer_size(self) -> int:
         """Bytes kept."""
         return len(self._rest)
-
-    def is_closing(self) -> bool:
-        """Whether nothing more can be written."""
-        return self._closing or self._stream.closed()
 
     def close(self) -> None:
         """End the connection when what is kept has been sent."""

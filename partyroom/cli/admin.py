@@ -7,7 +7,7 @@ Its one room is ``/parties/.partyroom/admin``, and only who brings the secret of
 =========  ==================  ==================================================================================
 GET        ``rooms``           every room, live or stored
 GET        ``room``            one of them: who is in it, what it keeps
-DELETE     ``room``            stop it and delete what it keeps; clients are closed with 4410
+DELETE     ``room``            stop it and delete what it keeps (``deleted``); clients are closed with 4410
 GET        ``dump``            what a room keeps, a JSON line each key
 POST       ``restore``         the same lines; ``replace=1`` for rooms that keep something already
 POST       ``upload``          a part of such lines that are too many for one request: ``restore`` with the same ``id``
@@ -24,12 +24,14 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
+from time import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..connection import Connection
 from ..errors import LimitError, Refused, StoreError
 from ..http import Address, Request, Response
 from ..party import Party
+from .deleted import NAME, delete, is_deleted, rooms
 from .log import Tail
 from .metrics import CONTENT_TYPE, exposition
 from .transfer import TransferError, dump, restore
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
 __all__ = ["HIDDEN", "NAME", "PATH", "Admin", "admin"]
 
-NAME = ".partyroom"
 PATH = f"/parties/{NAME}/admin"
 HIDDEN = "Not found\n"
 """What those hear who do not know the secret."""
@@ -113,7 +114,7 @@ class Admin(Party):
         """Every room: ``[{"party", "room", "live", "people", "phase"}]``, sorted."""
         asked = request.query.get("party") or None
         live = {room.address: room for room in self.lobby.rooms() if room.address != self.room.address}
-        stored = await self.lobby.store.rooms(asked)
+        stored = await rooms(self.lobby.store, asked)
         listed = [
             {
                 "party": address.party,
@@ -132,7 +133,7 @@ class Admin(Party):
         address = self._address(request)
         live = next((room for room in self.lobby.rooms() if room.address == address), None)
         rows = await self.lobby.store.load(address)
-        if live is None and not rows:
+        if live is None and (not rows or is_deleted(rows)):
             raise Refused(404, f"There is no room {address}")
         return Response.json(
             {
@@ -151,11 +152,13 @@ class Admin(Party):
     async def _delete(self, request: Request) -> Response:
         address = self._address(request)
         known = any(room.address == address for room in self.lobby.rooms())
-        # The rooms are asked last: only one that keeps nothing but SQL or an alarm is not found before.
         store = self.lobby.store
-        if not known and not await store.load(address) and address not in await store.rooms(address.party):
+        rows = await store.load(address)
+        # The rooms are asked last: only one that keeps nothing but SQL or an alarm is not found before.
+        gone = is_deleted(rows) or (not rows and address not in await store.rooms(address.party))
+        if gone and not known:
             raise Refused(404, f"There is no room {address}")
-        await self.lobby.overwrite(address, {})
+        await delete(self.lobby, address, time())
         return Response.json({"deleted": [address.party, address.room]})
 
     async def _dump(self, request: Request) -> Response:

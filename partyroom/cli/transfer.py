@@ -22,13 +22,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..documents.log import replaced
+from ..documents.log import PREFIX, replaced
 from ..errors import Damaged, PartyroomError, ProtocolError, Refused
 from ..http import Address
 from ..storage import decode, encode
-from ..stores.base import Range
 from ..stores.sql import SqlStore
 from ..stores.sqlite_room import check_image
+from .deleted import document_of, is_deleted, rooms
 
 if TYPE_CHECKING:
     from ..lobby import Lobby
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["HEADER", "Kept", "TransferError", "dump", "parse", "restore"]
 
 HEADER = '{"partyroom": 1}\n'
-
-DOCUMENT = "document/"
-"""What the keys of a document begin with (``documents.log``)."""
 
 
 class TransferError(PartyroomError):
@@ -112,6 +109,8 @@ async def dump(lobby: Lobby, address: Address) -> str:
     kept = Kept(address, dict(await lobby.store.load(address)), room.get_alarm())
     if isinstance(lobby.store, SqlStore):
         kept.sql = await lobby.store.image(address)
+    if is_deleted(kept.rows.items()):
+        kept.rows = {}
     if not kept.rows and kept.alarm is None and kept.sql is None:
         raise Refused(404, f"There is no room {address}")
     return "".join(kept.lines())
@@ -123,35 +122,33 @@ async def restore(lobby: Lobby, lines: Iterable[str], *, replace: bool) -> list[
     A room that keeps something already is refused (409) before any is written, unless they may be replaced. A replaced
     document is another history: its clients begin anew, or are sent away where they would merge the two.
     """
-    rooms = await asyncio.to_thread(lambda: list(parse(lines)))
-    for kept in rooms:
+    dumped = await asyncio.to_thread(lambda: list(parse(lines)))
+    for kept in dumped:
         party = lobby.party_classes.get(kept.address.party)
         if party is not None and not party.durable:
             raise TransferError(f"{kept.address}: its party keeps nothing (durable = False)")
-    if any(kept.sql is not None for kept in rooms) and not isinstance(lobby.store, SqlStore):
+    if any(kept.sql is not None for kept in dumped) and not isinstance(lobby.store, SqlStore):
         raise TransferError(f"the dump has SQL databases, and {type(lobby.store).__name__} keeps none")
-    there = set(await lobby.store.rooms())
-    taken = [kept.address for kept in rooms if kept.address in there]
+    there = await rooms(lobby.store)
+    taken = [kept.address for kept in dumped if kept.address in there]
     if taken and not replace:
         raise Refused(409, f"{', '.join(map(str, taken))}: there already; --replace puts the dump in its place")
-    for kept in rooms:
-        if kept.address in taken:
-            await _replaces(lobby, kept)
+    for kept in dumped:
+        await _replaces(lobby, kept)
         await lobby.overwrite(kept.address, kept.rows, kept.alarm, reason="this room has been replaced by another")
         if kept.sql is not None and isinstance(lobby.store, SqlStore):
             await lobby.store.set_image(kept.address, kept.sql)
-    return [kept.address for kept in rooms]
+    return [kept.address for kept in dumped]
 
 
 async def _replaces(lobby: Lobby, kept: Kept) -> None:
-    """Make a document that takes the place of another a history of its own."""
-    if kept.address.party in lobby.party_classes:
-        await (await lobby.room(kept.address)).storage.flush()
-    before = {key: decode(value) for key, value in await lobby.store.load(kept.address, Range(prefix=DOCUMENT))}
-    now = {key: decode(value) for key, value in kept.rows.items() if key.startswith(DOCUMENT)}
-    others = {key: value for key, value in kept.rows.items() if not key.startswith(DOCUMENT)}
+    """Make a document that takes the place of another, be it a deleted one, a history of its own."""
+    if not (before := await document_of(lobby, kept.address)):
+        return
+    now = {key: decode(value) for key, value in kept.rows.items() if key.startswith(PREFIX)}
+    others = {key: value for key, value in kept.rows.items() if not key.startswith(PREFIX)}
     try:
         made = await asyncio.to_thread(replaced, before, now)
     except (ProtocolError, TypeError) as error:
-        raise TransferError(f"{kept.address}: what is in {DOCUMENT} is no document: {error}") from None
+        raise TransferError(f"{kept.address}: what is in {PREFIX} is no document: {error}") from None
     kept.rows = {**others, **{key: encode(value) for key, value in made.items()}}

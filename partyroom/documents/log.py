@@ -23,13 +23,18 @@ from ..protocols import guard
 from ..protocols.lib0 import Encoder
 from ..storage import Storage, Write
 
-__all__ = ["Log", "replaced"]
+__all__ = ["LEFT", "PREFIX", "Log", "deleted", "replaced"]
+
+PREFIX = "document/"
+"""What all keys of a document begin with."""
 
 SNAPSHOT = "document/snapshot"
 UPDATE = "document/update/"
 LINEAGE = "document/lineage"
 RETIRED = "document/retired"
 CAREFUL = "document/careful"
+LEFT = frozenset({LINEAGE, RETIRED})
+"""The keys of what is left of a deleted document."""
 
 MANY = 500
 """Updates after which a snapshot may be worth its while with people editing..."""
@@ -155,6 +160,15 @@ def replaced(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any
     retired = _retired(_clocks(before), _clocks(now), known)
     kept = {key: value for key, value in now.items() if key not in (LINEAGE, RETIRED)}
     return {**kept, RETIRED: _encoded(retired)} if retired else kept
+
+
+def deleted(before: Mapping[str, Any]) -> dict[str, Any]:
+    """What is left in a room whose document is deleted from outside: enough to send away whoever comes with it.
+
+    Nothing, where nothing was written. Raises ``ProtocolError`` where ``before`` is no document.
+    """
+    left = replaced(before, {})
+    return {**left, LINEAGE: token_urlsafe(12)} if left else {}
 
 
 def _clocks(kept: Mapping[str, Any]) -> dict[int, int]:

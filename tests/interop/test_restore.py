@@ -1,4 +1,4 @@
-"""``partyroom restore --replace`` under live editors: they bring nothing back, and nothing is there twice."""
+"""``partyroom restore --replace`` and ``rooms delete`` under live editors: they bring nothing back, nor twice."""
 
 from __future__ import annotations
 
@@ -41,12 +41,43 @@ async def text(server: Server, room: str) -> str:
         return await answer.text()
 
 
+FAMILIES = "y-websocket", "hocuspocus", "@y/websocket", "y-partykit", "y-partyserver", "y-sweet"
+
+
+async def test_a_deleted_document_stays_away_whoever_still_has_it(
+    plain_server: Server, room: str, start_client: StartClient
+) -> None:
+    editors = [await start_client("provider.js", family) for family in FAMILIES]
+    for editor in editors:
+        await editor.call("open", host=plain_server.host, party="main", room=room)
+        await editor.until(lambda seen: seen["synced"])
+    async with DocumentClient(plain_server.host, party="main", room=room) as ours:
+        await ours.synced()
+        ours.text("body").append("one ")
+        await ours.saved()
+        for editor in editors:
+            await editor.until(lambda seen: seen["text"] == "one ")
+        await editors[0].call("disconnect")
+        await partyroom("rooms", "delete", f"main/{room}", "--yes", "--data", str(plain_server.data))
+        for editor in editors:
+            await editor.until(lambda seen: not seen["connected"] or not seen["synced"])
+            await editor.call("append", text="to nobody ")
+        await editors[0].call("connect")  # it was away, and has not heard of it
+    plain_server.restart()
+    assert await text(plain_server, room) == ""
+    async with DocumentClient(plain_server.host, party="main", room=room) as later:
+        await later.synced()
+        for _ in range(20):
+            later.text("body").append(".")
+            await later.saved()
+    assert await text(plain_server, room) == "." * 20
+
+
 async def test_a_dump_takes_the_place_of_a_document_that_is_open(
     plain_server: Server, room: str, start_client: StartClient
 ) -> None:
     dump, data = str(plain_server.data.with_suffix(".jsonl")), ("--data", str(plain_server.data))
-    families = "y-websocket", "hocuspocus", "@y/websocket", "y-partykit", "y-partyserver", "y-sweet"
-    editors = [await start_client("provider.js", family) for family in families]
+    editors = [await start_client("provider.js", family) for family in FAMILIES]
     for editor in editors:
         await editor.call("open", host=plain_server.host, party="main", room=room)
         await editor.until(lambda seen: seen["synced"])

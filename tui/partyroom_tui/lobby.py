@@ -94,12 +94,19 @@ class LobbyScreen(Screen[None]):
         """Back from a room, or here for the first time."""
         self._recent_places = self._recent.places()
         recent = self.query_one("#recent", OptionList)
-        recent.set_options(Option(Text(str(place), no_wrap=True)) for place in self._recent_places)
+        recent.set_options(Option(self._where(place)) for place in self._recent_places)
         if not self._recent_places:
             recent.add_option(Option(Text("nowhere yet", style="dim italic"), disabled=True))
         else:
             recent.highlighted = 0
         self._look()
+
+    def _where(self, place: Place) -> Text:
+        """A room, and its server where that is another one."""
+        line = Text(str(place), no_wrap=True, overflow="ellipsis")
+        if place.host != self.host:
+            line.append(f"  {place.host.partition('://')[2] or place.host}", style="dim")
+        return line
 
     def _look(self) -> None:
         if self.is_current:
@@ -108,8 +115,8 @@ class LobbyScreen(Screen[None]):
     async def _list(self) -> None:
         try:
             rooms = await live_rooms(self.host)
-        except Unreachable as error:
-            self._show([], [], f"No server there: {error}")
+        except Unreachable:
+            self._show([], [], f"No server answers at {self.host}. `partyroom serve` starts one.")
             return
         if rooms is None:
             self._show([], [], "This server does not tell which rooms it has.")

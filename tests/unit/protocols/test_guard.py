@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from random import Random
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
 from partyroom.errors import CloseCode, ProtocolError
-from partyroom.protocols import guard
+from partyroom.protocols import guard, payload
 from partyroom.protocols.guard import MAX_CLOCK, check, state_vector
 from partyroom.protocols.lib0 import MAX_DEPTH, Encoder, varuint
 from tests.unit.protocols.engine import outcomes
@@ -75,8 +76,9 @@ def test_what_the_engine_writes_passes() -> None:
 
 def test_the_summary_says_what_is_in_the_update() -> None:
     first, *_, last = HONEST["typing"]
-    assert check(first)._asdict() == {
+    assert asdict(check(first)) == {
         "structs": 1,
+        "values": 0,
         "clients": {7: (0, 1)},
         "needs": {},
         "deletes": {},
@@ -305,6 +307,7 @@ def test_deletions_count_like_structs() -> None:
 )
 def test_values_are_bounded_however_they_are_packed(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert check(data).structs >= 1
-    monkeypatch.setattr(guard, "MAX_VALUES", 10)
+    for module in (guard, payload):
+        monkeypatch.setattr(module, "MAX_VALUES", 10)
     with pytest.raises(ProtocolError, match="more than 10 values"):
         check(data)

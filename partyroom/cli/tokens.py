@@ -45,7 +45,7 @@ def token(
     """Print a token for parties that check theirs with partyroom.auth.jwt (claims: sub, rooms, write)."""
     secret = os.environ.get(secret_name) or dotenv_values(Path(".env")).get(secret_name)
     if not secret:
-        fail(f"there is no {secret_name} in the environment or in .env (--secret names another variable)")
+        fail(f"there is no {secret_name} in the environment or .env: partyroom env add {secret_name}, or --secret NAME")
     claims: dict[str, Any] = {"sub": user, "rooms": room or [], "write": write}
     for text in claim or ():
         name, equals, value = text.partition("=")

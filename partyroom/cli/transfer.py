@@ -88,6 +88,8 @@ def parse(lines: Iterable[str]) -> Iterator[Kept]:
                 kept.rows[_text(value, "key")] = encode(base64.b64decode(value["base64"], validate=True))
             else:
                 kept.rows[_text(value, "key")] = encode(value["json"])
+        except json.JSONDecodeError:
+            raise TransferError(f"line {number} is no line of a dump: it is not JSON") from None
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
             raise TransferError(f"line {number} is no line of a dump: {error!r}") from None
         except Damaged as error:

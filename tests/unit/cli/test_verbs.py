@@ -278,6 +278,21 @@ def test_a_wrong_setting_ends_serve_with_2(tmp_path: Path) -> None:
     assert "did you mean 'message'" in run("serve", "--limit", "mesage=1", cwd=tmp_path, code=2)
 
 
+def test_the_verbs_that_look_after_it_find_the_folder_that_the_settings_name(tmp_path: Path) -> None:
+    (tmp_path / "partyroom.toml").write_text('data = "kept"\n')
+    line = {"party": "chat", "room": "lobby", "key": "word", "json": 1}
+    run("restore", "-", cwd=tmp_path, given=json.dumps(line) + "\n")
+    assert (tmp_path / "kept" / "partyroom.db").is_file()
+    for verb in (["rooms", "list"], ["dump"]):
+        assert "lobby" in run(*verb, cwd=tmp_path)
+        assert "no store in nowhere" in run(*verb, "--data", "nowhere", cwd=tmp_path, code=1)
+    assert "1" in run("rooms", "inspect", "chat/lobby", cwd=tmp_path)
+    run("rooms", "delete", "chat/lobby", "--yes", cwd=tmp_path)
+    assert "no server is running on kept" in run("tail", cwd=tmp_path, code=1)
+    (tmp_path / "partyroom.toml").write_text("dat = 1\n")
+    assert "did you mean 'data'" in run("rooms", "list", cwd=tmp_path, code=2)
+
+
 @pytest.mark.slow
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert run_in_a_process("version", cwd=tmp_path, code=0).strip() == "0.1.0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from random import Random
 
 from partyroom_tui.document import LinesDocument
@@ -147,9 +148,15 @@ async def _check(*seats: Seat, online: bool, thoroughly: bool) -> None:
                 _check_syntax(area.document, area.syntax)
     if online:
         for seat, other in (seats, seats[::-1]):
-            cursor = seat.area.cursors.found.get(other.client.client_id)
-            assert cursor is not None
-            assert (cursor.anchor, cursor.head) == tuple(other.area.selection)
+            with suppress(TimeoutError):  # a room that was left and is found again may take more than a few ticks
+                await eventually(partial(_is_seen, seat, other), timeout=5)
+            assert _is_seen(seat, other), (seat.area.cursors.found, other.area.selection)
+
+
+def _is_seen(seat: Seat, other: Seat) -> bool:
+    """Whether one shows the other's cursor where the other has it."""
+    cursor = seat.area.cursors.found.get(other.client.client_id)
+    return cursor is not None and (cursor.anchor, cursor.head) == tuple(other.area.selection)
 
 
 async def _check_painted(seat: Seat) -> None:

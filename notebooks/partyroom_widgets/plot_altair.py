@@ -25,6 +25,7 @@ from .plots import LONGEST, MOST_AREAS, Picked, Selected, Shape, plain
 __all__ = ["AltairPlot"]
 
 MOST_RECORDS: Final = 10_000
+MOST_TOLD: Final = 20
 TYPES: Final = ("E", "R", "R-E", "R-RE", "R-LE")
 """What a field's values are, in Vega-Lite: some, or a range."""
 PRIVATE: Final = ("_vl_selections", "_py_to_js_updates", "spec")
@@ -49,6 +50,8 @@ class AltairPlot:
         self._chart = chart
         self._picked: Picked | None = None
         self._shown = self._stores()
+        self._telling: list[dict[str, Store]] = []
+        """What the page has been told, and has not said again yet."""
 
     @property
     def widget(self) -> ipywidgets.Widget:
@@ -71,14 +74,10 @@ class AltairPlot:
         stores = {name: stores[name] for name in self._units if name in stores}
         news = not _near(stores, self._shown)
         self._shown = stores
-        chart, whole = self._chart, {name: self._store(name) for name in self._units}
+        whole = {name: self._store(name) for name in self._units}
         self._begin_with(whole)
         if news:
-            kinds = chart._selection_types
-            chart._vl_selections = {
-                name: {"value": _signal(store, kinds[name]), "store": store} for name, store in whole.items()
-            }
-            chart._py_to_js_updates = [update for name, store in whole.items() for update in self._updates(name, store)]
+            self._tell(whole)
 
     def allow(self, allowed: bool) -> None:
         """A chart has no switch: what may not be selected is taken back."""
@@ -91,9 +90,13 @@ class AltairPlot:
     # -- its user selects --------------------------------------------------------------------------------------------
 
     def _told(self, change: Any) -> None:
-        """The page says what is selected, by its user or by us: that comes back, but for the last digits."""
+        """The page says what is selected, by its user or by us: that comes back, a moment later, but for the last
+        digits, and of several that follow each other perhaps the last only."""
         stores = self._stores()
-        if self._picked is not None and not _near(stores, self._shown):
+        echoed = next((at for at, told in enumerate(self._telling) if _near(stores, told)), None)
+        if echoed is not None:
+            del self._telling[: echoed + 1]
+        elif self._picked is not None and not _near(stores, self._shown):
             self._shown = stores
             self._picked({"params": stores} if stores else None)
 
@@ -102,6 +105,17 @@ class AltairPlot:
         return _stores({name: (told.get(name) or {}).get("store") for name in self._units})
 
     # -- what is selected --------------------------------------------------------------------------------------------
+
+    def _tell(self, whole: dict[str, Store]) -> None:
+        chart, kinds = self._chart, self._chart._selection_types
+        chart.unobserve(self._told, "_vl_selections")
+        chart._vl_selections = {
+            name: {"value": _signal(store, kinds[name]), "store": store} for name, store in whole.items()
+        }
+        if self._picked is not None:
+            chart.observe(self._told, "_vl_selections")
+        self._telling = [*self._telling[-MOST_TOLD:], self._shown]
+        chart._py_to_js_updates = [update for name, store in whole.items() for update in self._updates(name, store)]
 
     def _store(self, name: str) -> Store:
         """As Vega-Lite has it: ours are the same but for the view's name."""

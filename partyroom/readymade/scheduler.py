@@ -28,6 +28,7 @@ import logging
 import urllib.request
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from ..crons import Schedule
@@ -69,6 +70,13 @@ class Scheduler(Party):
     """What the address of a webhook may begin with, ``https://hooks.example.com/`` for one; nothing by default."""
     tasks_at_most: ClassVar[int] = 10_000
     """How many tasks one room holds; more are refused."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Raises ``ValueError`` for a webhook without a path: ``https://a.example`` begins ``https://a.example.evil``."""
+        super().__init_subclass__(**options)
+        for beginning in cls.webhooks:
+            if not urlsplit(beginning).path:
+                raise ValueError(f"{cls.__name__}.webhooks: {beginning!r} needs a slash after the host")
 
     @classmethod
     def on_before_request(cls, request: Request) -> MaybeAwaitable[Request | Response | None]:

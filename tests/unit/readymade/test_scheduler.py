@@ -224,3 +224,8 @@ async def test_a_webhook_is_called_where_it_is_allowed_and_follows_nobody(
             await ask.call("_call", await ask.call("task", "hooks/leads"))
         server.shutdown()
     assert called == [("/hooks/tea", "hooks/tea"), ("/hooks/leads", "hooks/leads")]
+
+
+def test_an_address_that_another_host_could_begin_with_is_no_webhook() -> None:
+    with pytest.raises(ValueError, match="needs a slash"):
+        type("Careless", (Scheduler,), {"webhooks": ("https://hooks.example.com",)})

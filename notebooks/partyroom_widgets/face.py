@@ -32,7 +32,9 @@ class Face:
             self._tag.on_msg(self._pressed)
             self.tell()
         widget = self._share.widget
-        return ipywidgets.HBox([widget, self._tag] if isinstance(widget, ipywidgets.Widget) else [self._tag])
+        box = ipywidgets.HBox([widget, self._tag] if isinstance(widget, ipywidgets.Widget) else [self._tag])
+        box.add_class("partyroom-shared")
+        return box
 
     def refresh(self) -> None:
         """Show how it is now; in the kernel's thread."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import os
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,9 @@ from .people import clean_name, color_for
 from .room import Room, Token, checked_color
 
 __all__ = ["join", "open_room"]
+
+# What a notebook would show in red, wherever it happens to be: the strip and the views say it, in a sentence.
+logging.getLogger("partyroom.client.link").addHandler(logging.NullHandler())
 
 _joined: dict[tuple[str, str | None, Token], Room] = {}
 

@@ -13,7 +13,7 @@ STATIC: Final = Path(__file__).parent / "static"
 def sources(*names: str) -> dict[str, str]:
     """The script (``js``) and style sheet (``css``) of a widget, put together, after what all have in common."""
     return {
-        kind: "\n".join((STATIC / f"{name}.{kind}").read_text("utf-8") for name in ("kernel", *names))
+        kind: "\n".join((STATIC / f"{name}.{kind}").read_text("utf-8") for name in ("base", *names))
         for kind in ("js", "css")
     }
 

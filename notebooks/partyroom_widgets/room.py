@@ -119,10 +119,15 @@ class Room:
         """How it stands, in a sentence for people."""
         said, failure = NOTICES.get(self.status, self.status), self.client.failure
         if self.status == "connecting" and failure:
-            return f"No server yet at {self.link.partition('/parties/')[0]} ({failure}): changes are kept here"
+            return f"No server yet at {self.link.partition('/parties/')[0]}: changes are kept here"
         if self.status == "closed" and failure and failure != ENDED:
             return f"{said}: {failure}"
         return "Live, to look at only" if self.status == "synced" and self.client.read_only else said
+
+    @property
+    def why(self) -> str:
+        """Why there is no server yet, as far as the notice does not say it."""
+        return self.client.failure if self.status == "connecting" else ""
 
     def token(self) -> Token:
         """What shows the server who this is, as ``join`` was given it or found it."""
@@ -330,7 +335,7 @@ class Room:
 
     def _refresh(self) -> None:
         if self._strip is not None:
-            self._strip.show([] if self.client.closed else self.people, self.status, self.notice)
+            self._strip.show([] if self.client.closed else self.people, self.status, self.notice, self.why)
 
     def _paint(self) -> None:
         """Take a colour that nobody else has, unless one was asked for."""

@@ -27,6 +27,8 @@ class Strip(anywidget.AnyWidget):
     status = traitlets.Unicode("connecting").tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
     """How it stands, in a sentence."""
+    why = traitlets.Unicode().tag(sync=True)
+    """What the sentence does not say, for who asks."""
     link = traitlets.Unicode().tag(sync=True)
     """The room's address, without any secret: notebooks are saved with their widgets' state."""
 
@@ -34,7 +36,7 @@ class Strip(anywidget.AnyWidget):
         self._showing = threading.Lock()
         super().__init__(**traits)
 
-    def show(self, people: list[Person], status: str, notice: str) -> None:
+    def show(self, people: list[Person], status: str, notice: str, why: str = "") -> None:
         """Show who is here and how it stands; only what has changed is sent."""
         shown = [
             {
@@ -51,3 +53,4 @@ class Strip(anywidget.AnyWidget):
             self.people = shown
             self.status = status
             self.notice = notice
+            self.why = why

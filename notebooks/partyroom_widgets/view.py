@@ -15,6 +15,7 @@ import anywidget
 import traitlets
 
 from . import pages
+from .pages import with_text
 
 if TYPE_CHECKING:
     from .room import Room
@@ -41,6 +42,8 @@ class View(anywidget.AnyWidget):
     """What it is, for people."""
     status = traitlets.Unicode("connecting").tag(sync=True)
     notice = traitlets.Unicode().tag(sync=True)
+    why = traitlets.Unicode().tag(sync=True)
+    """What the notice does not say, for who asks."""
     read_only = traitlets.Bool().tag(sync=True)
     me: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
@@ -71,9 +74,13 @@ class View(anywidget.AnyWidget):
         self.stop()
         super().close()
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        return with_text(super()._repr_mimebundle_(**kwargs), f"{self.label} (shared): run this cell to join in.")
+
     def _stand(self) -> None:
         room = self._room
-        self.status, self.notice, self.read_only = room.status, room.notice, room.client.read_only
+        self.status, self.notice, self.why = room.status, room.notice, room.why
+        self.read_only = room.client.read_only
         self.me = {"id": room.me.id, "name": room.me.name, "color": room.me.color}
 
     def _heard(self, widget: object, content: Any, buffers: Sequence[memoryview]) -> None:

@@ -18,7 +18,7 @@ from .wire import Wire
 
 __all__ = ["Link", "Status", "is_final"]
 
-log = logging.getLogger("partyroom.client")
+log = logging.getLogger("partyroom.client.link")
 
 
 class Status(StrEnum):

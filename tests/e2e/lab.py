@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from playwright.async_api import Browser, Locator, expect
 from tests.jupyter.browser import Window
 from tests.jupyter.server import TOKEN, JupyterServer
 
-__all__ = ["CONFIG", "Notebook", "settle", "write_notebook"]
+__all__ = ["CONFIG", "Notebook", "settle", "until", "write_notebook"]
 
 CONFIG = """
 c.LabApp.expose_app_in_browser = True
@@ -46,6 +47,13 @@ def settle(folder: Path) -> None:
     config.mkdir(parents=True, exist_ok=True)
     asking = {"@jupyterlab/apputils-extension:announcements": True}
     (config / "page_config.json").write_text(json.dumps({"disabledExtensions": asking}))
+
+
+async def until(so: Callable[[], bool]) -> None:
+    """Wait until a room of this process has it so."""
+    async with asyncio.timeout(20):
+        while not so():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 class Notebook(Window):

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, expect
 
 import partyroom
 from partyroom.client import DocumentRoom
-from tests.e2e.lab import CONFIG, Notebook, settle
+from tests.e2e.lab import CONFIG, Notebook, settle, until
 from tests.interop.server import ROOT
 from tests.jupyter.browser import window as visited
 from tests.jupyter.server import TOKEN, JupyterServer
@@ -69,13 +69,6 @@ async def join(lab: JupyterServer) -> AsyncIterator[Join]:
     yield join
     for room in joined:
         await asyncio.to_thread(room.close)
-
-
-async def until(so: Callable[[], bool]) -> None:
-    """Wait until a room says so."""
-    async with asyncio.timeout(20):
-        while not so():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
 
 
 def hosts(asked: Iterable[str]) -> set[str]:

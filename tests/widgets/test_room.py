@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 
 import partyroom_widgets
@@ -73,9 +75,16 @@ def test_joining_again_is_the_same_room_under_the_newer_name(server: Beside) -> 
 def test_without_a_server_it_says_so_and_goes_on_alone(join: Join) -> None:
     room = join("Ada", url="http://127.0.0.1:1", wait=0.05)
     until(lambda: room.client.failure, room)
-    assert "No server yet at http://127.0.0.1:1" in room.strip.notice
+    assert room.strip.notice == "No server yet at http://127.0.0.1:1: changes are kept here"
+    assert "127.0.0.1" in room.strip.why
     room.close()
     assert room.strip.status == "closed"
+
+
+def test_without_a_server_nothing_is_printed_into_the_cells() -> None:
+    code = "import partyroom_widgets as p; r = p.join('x', url='http://127.0.0.1:1', wait=0.2); print(bool(r.why))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (run.stdout, run.stderr) == ("True\n", "")
 
 
 def test_a_server_that_will_not_have_us_is_an_error(join: Join, server: Beside) -> None:

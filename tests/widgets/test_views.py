@@ -374,6 +374,14 @@ def test_views_say_how_the_room_stands(join: Join) -> None:
     assert {(view.status, view.notice) for view in views} == {("closed", "Left")}
 
 
+def test_views_have_words_for_who_shows_no_widgets(join: Join) -> None:
+    ada = join("Ada")
+    for view, text in ((ada.chat(), "Chat"), (ada.text("plan"), "plan"), (ada.poll("Q?", ["a", "b"]), "Q?")):
+        shown = view._repr_mimebundle_()[0]
+        assert shown["text/plain"] == f"{text} (shared): run this cell to join in."
+        assert shown["application/vnd.jupyter.widget-view+json"]["model_id"] == view.model_id
+
+
 def test_what_a_page_says_wrongly_harms_nobody(join: Join, monkeypatch: pytest.MonkeyPatch) -> None:
     ada = join("Ada")
     views = [ada.chat(), ada.poll("Q", ["a", "b"]), ada.table(DF), ada.board(), ada.text("plan")]

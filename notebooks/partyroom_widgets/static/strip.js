@@ -1,14 +1,6 @@
 // The strip of a room: avatars, what people do, how it stands, and a button that copies the room's address.
-// Names are other people's: they are only ever set as text.
 
 const SHOWN = 8;
-
-function make(tag, className, text = "") {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = text;
-  return element;
-}
 
 function said(person) {
   return person.name + (person.me ? " (you)" : "") + (person.doing ? `, ${person.doing}` : "");
@@ -17,8 +9,7 @@ function said(person) {
 function avatar(person) {
   const item = make("li", "partyroom-person");
   item.title = said(person);
-  const mark = make("span", "partyroom-mark", person.initials);
-  mark.style.setProperty("--partyroom-who", person.color);
+  const mark = painted(make("span", "partyroom-mark", person.initials), person.color);
   mark.setAttribute("aria-hidden", "true");
   if (person.doing) mark.classList.add("partyroom-busy");
   item.append(mark, make("span", "partyroom-unseen", said(person)));
@@ -49,23 +40,20 @@ async function copy(text) {
 }
 
 function render({ model, el }) {
-  el.classList.add("partyroom-strip");
+  el.classList.add("partyroom-panel", "partyroom-strip");
   el.setAttribute("role", "group");
   const name = make("span", "partyroom-room");
   const list = make("ul", "partyroom-people");
   const busy = make("span", "partyroom-doing");
-  const state = make("span", "partyroom-state");
+  const state = make("span", "partyroom-standing");
   state.setAttribute("role", "status");
-  const share = make("button", "partyroom-copy", "Copy link");
-  share.type = "button";
-  const dead = make("span", "partyroom-dead", "Not live. Run this cell to join the room.");
-
   let resting;
-  share.addEventListener("click", async () => {
+  const share = button("", "Copy link", async () => {
     share.textContent = (await copy(model.get("link"))) ? "Copied" : "Cannot copy";
     clearTimeout(resting);
     resting = setTimeout(() => (share.textContent = "Copy link"), 2000);
   });
+  const dead = make("span", "partyroom-dead", "Not live. Run this cell to join the room.");
 
   function show() {
     const people = model.get("people");
@@ -76,13 +64,14 @@ function render({ model, el }) {
     const items = people.slice(0, SHOWN).map(avatar);
     if (people.length > SHOWN) {
       const rest = people.slice(SHOWN);
-      const more = make("li", "partyroom-person", `+${rest.length}`);
+      const more = make("li", "partyroom-more", `+${rest.length}`);
       more.title = rest.map(said).join(", ");
       items.push(more);
     }
     list.replaceChildren(...items);
     busy.textContent = doing(people);
     if (state.textContent !== model.get("notice")) state.textContent = model.get("notice");
+    state.title = model.get("why") ?? "";
     share.title = model.get("link");
     share.hidden = !model.get("link");
     list.hidden = !people.length;

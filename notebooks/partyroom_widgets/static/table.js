@@ -8,7 +8,7 @@ function said(value) {
 
 function render(context) {
   const { model } = context;
-  const { tools, body, end } = frame(context, "table");
+  const { tools, body, end, alive } = frame(context, "table");
   const scroll = make("div", "partyroom-scroll");
   const grid = make("table", "partyroom-grid");
   grid.setAttribute("role", "grid");
@@ -31,7 +31,7 @@ function render(context) {
   let editing = null;
 
   const cellAt = (row, column) => rows.rows[row - page * PAGE]?.cells[column + 1];
-  const mayEdit = () => !model.get("read_only") && model.get("status") !== "closed";
+  const mayEdit = () => alive() && !model.get("read_only") && model.get("status") !== "closed";
 
   const fill = (cell, value, kind) => {
     cell.textContent = said(value);

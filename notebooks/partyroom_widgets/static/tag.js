@@ -1,25 +1,23 @@
-// Words beside a shared widget: who is moving it, who drives, what is wrong. Names are only ever set as text.
+// Words beside a shared widget: who is moving it, who drives, what is wrong.
 
 function render({ model, el }) {
   el.classList.add("partyroom-tag");
-  const words = document.createElement("span");
+  const words = make("span");
   words.setAttribute("role", "status");
-  const button = document.createElement("button");
-  button.type = "button";
-  button.addEventListener("click", () => model.send({ pressed: true }));
+  const press = button("", "", () => model.send({ pressed: true }));
 
   function show() {
     words.textContent = model.get("text");
-    button.textContent = model.get("button");
-    button.hidden = !model.get("button");
+    press.textContent = model.get("button");
+    press.hidden = !model.get("button");
     el.classList.toggle("partyroom-trouble", model.get("trouble"));
-    if (model.get("color")) el.style.setProperty("--partyroom-who", model.get("color"));
+    if (model.get("color")) painted(el, model.get("color"));
     else el.style.removeProperty("--partyroom-who");
   }
 
   model.on("change", show);
   show();
-  el.append(words, button);
+  el.append(words, press, make("span", "partyroom-dead", "Not live. Run this cell to join in."));
   const unwatch = watchKernel(model, el);
   return () => {
     unwatch();

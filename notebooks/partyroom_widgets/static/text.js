@@ -22,11 +22,28 @@ function editor(model) {
   return globalThis[EDITOR];
 }
 
-const STANDINGS = { connecting: "Connecting", live: "", offline: "Offline: what you write is kept and will be merged" };
+const STANDINGS = { connecting: "Connecting", offline: "Offline: what you write is kept and will be merged" };
+const ALONE = "Its kernel is gone. What you write still reaches everybody; run this cell to see where they are.";
 
 function render(context) {
   const { model, el } = context;
-  const { state, body, end } = frame(context, "text");
+  let over = false;
+  let opened;
+  let standing = "connecting";
+  const says = () => {
+    if (standing === "live") return model.get("read_only") ? model.get("notice") : "";
+    return model.get("status") === "synced" ? STANDINGS[standing] : model.get("notice");
+  };
+  // Without its kernel it goes on where the page talks to the server itself; elsewhere nobody would get what is written.
+  const settle = () => {
+    const direct = standing === "live" && el.dataset.transport === "direct";
+    el.toggleAttribute("data-alone", direct && !alive());
+    dead.textContent = direct ? ALONE : lost;
+    opened?.setReadOnly(model.get("read_only") || !(alive() || direct));
+    stand();
+  };
+  const { body, dead, stand, end, alive } = frame(context, "text", { says, told: () => settle() });
+  const lost = dead.textContent;
   body.append(make("p", "partyroom-empty", "Waiting for the kernel to send the editor."));
   const relay = {
     send: (message, buffers) => model.send(message, undefined, buffers),
@@ -37,21 +54,21 @@ function render(context) {
     },
   };
   const stops = [end];
-  let over = false;
 
   editor(model).then(({ open }) => {
     if (over) return;
     body.replaceChildren();
-    const opened = open({
+    opened = open({
       parent: body,
       name: model.get("name"),
       language: model.get("language"),
       label: model.get("label"),
       relay,
-      onStanding(standing, transport) {
-        el.dataset.standing = standing;
+      onStanding(now, transport) {
+        standing = now;
+        el.dataset.standing = now;
         el.dataset.transport = transport;
-        state.textContent = standing === "live" && model.get("read_only") ? model.get("notice") : STANDINGS[standing];
+        settle();
       },
     });
     stops.push(
@@ -62,7 +79,7 @@ function render(context) {
         el.toggleAttribute("data-code", !prose);
         opened.setLanguage(model.get("language"));
       }),
-      follow(model, ["read_only"], () => opened.setReadOnly(model.get("read_only"))),
+      follow(model, ["read_only"], settle),
     );
   });
   return () => {

@@ -1,28 +1,13 @@
-// What all views have in common; it stands before the script of each. Names and texts are other people's: they are
-// only ever set as text.
+// What all views have in common; it stands before the script of each.
 
-function make(tag, className = "", text = "") {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  return element;
+// How a view stands, in words: nothing while all is well.
+function howItStands(model) {
+  return model.get("status") === "synced" && !model.get("read_only") ? "" : model.get("notice");
 }
 
-function button(className, text, does) {
-  const made = make("button", `partyroom-button ${className}`, text);
-  made.type = "button";
-  made.addEventListener("click", does);
-  return made;
-}
-
-function painted(element, color) {
-  element.style.setProperty("--partyroom-who", /^#[0-9a-f]{6}$/i.test(color) ? color : "#6b7280");
-  return element;
-}
-
-// A frame with the view's label, how it stands, and a body. While all is well it says nothing about that.
-function frame({ model, el }, kind) {
-  el.classList.add("partyroom-view", `partyroom-${kind}`);
+// A frame with the view's label, how it stands (in the words of `says`), and a body. `told` hears when its kernel goes.
+function frame({ model, el }, kind, { says = howItStands, told } = {}) {
+  el.classList.add("partyroom-panel", "partyroom-view", `partyroom-${kind}`);
   el.setAttribute("role", "group");
   el.dataset.lmSuppressShortcuts = "true"; // Lab's own keys: Enter, arrows and letters mean something else in here
   const head = make("div", "partyroom-head");
@@ -34,14 +19,15 @@ function frame({ model, el }, kind) {
   const body = make("div", "partyroom-body");
   const dead = make("div", "partyroom-dead", "Not live. Run this cell to join the room.");
   el.replaceChildren(head, body, dead);
-  const unwatch = watchKernel(model, el);
+  const unwatch = watchKernel(model, el, told);
 
   const stand = () => {
     label.textContent = model.get("label");
     el.setAttribute("aria-label", `${model.get("label")}, shared in ${model.get("room")}`);
     el.dataset.status = model.get("status");
-    const notice = model.get("status") === "synced" && !model.get("read_only") ? "" : model.get("notice");
-    if (state.textContent !== notice) state.textContent = notice;
+    const words = says(model);
+    if (state.textContent !== words) state.textContent = words;
+    state.title = model.get("why") ?? "";
   };
   let calming;
   const refused = (message) => {
@@ -50,7 +36,7 @@ function frame({ model, el }, kind) {
     clearTimeout(calming);
     calming = setTimeout(stand, 6000);
   };
-  const names = ["label", "status", "notice", "read_only"];
+  const names = ["label", "status", "notice", "why", "read_only"];
   for (const name of names) model.on(`change:${name}`, stand);
   model.on("msg:custom", refused);
   stand();
@@ -60,7 +46,7 @@ function frame({ model, el }, kind) {
     for (const name of names) model.off(`change:${name}`, stand);
     model.off("msg:custom", refused);
   };
-  return { head, label, tools, state, body, end };
+  return { tools, body, dead, stand, end, alive: () => !el.classList.contains(DEAD) };
 }
 
 // Calls `show` now and whenever one of the names changes; the answer stops that.

@@ -1,7 +1,4 @@
-"""Positions: places in a text or list that stay where they are while others edit, and the three ways to count.
-
-Python counts a text in code points, pycrdt in UTF-8 bytes, and Yjs, in JavaScript, in UTF-16 units. Everything that
-partyroom's client shows to a program counts code points; this module knows the others.
+"""Positions: places in a text or list that stay where they are while others edit.
 
 A ``Position`` names the character that it sits beside, not an index: it is Yjs' relative position
 (``yjs/src/utils/RelativePosition.js``), in its bytes and in the JSON that editors put into their cursors' awareness
@@ -20,29 +17,7 @@ from ..protocols.structs import FORMAT, Id
 from .items import Branch
 from .mirror import Mirror
 
-__all__ = ["Position", "create", "from_utf8", "from_utf16", "resolve", "to_utf8", "to_utf16"]
-
-
-def to_utf8(text: str, index: int) -> int:
-    """The index in UTF-8 bytes, as pycrdt's ``Text`` takes it, of a Python index (0 to ``len(text)``)."""
-    return index if text.isascii() else len(text[:index].encode())
-
-
-def from_utf8(text: str, index: int) -> int:
-    """The Python index of an index in UTF-8 bytes; of one inside a character, that character's."""
-    return index if text.isascii() else len(text.encode()[:index].decode(errors="ignore"))
-
-
-def to_utf16(text: str, index: int) -> int:
-    """The index in UTF-16 units, as Yjs counts, of a Python index (0 to ``len(text)``)."""
-    return index if text.isascii() else len(text[:index].encode("utf-16-le", "surrogatepass")) // 2
-
-
-def from_utf16(text: str, index: int) -> int:
-    """The Python index of an index in UTF-16 units; of one inside a character, that character's."""
-    if text.isascii():
-        return index
-    return len(text.encode("utf-16-le", "surrogatepass")[: 2 * index].decode("utf-16-le", "ignore"))
+__all__ = ["Position", "create", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)

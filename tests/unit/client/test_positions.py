@@ -1,4 +1,4 @@
-"""Positions: the three ways to count, and the bytes and JSON of a place that stays. tests/interop asks Yjs."""
+"""Positions: the bytes and JSON of a place that stays. tests/interop asks Yjs."""
 
 from __future__ import annotations
 
@@ -8,24 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from partyroom.client.positions import Position, from_utf8, from_utf16, to_utf8, to_utf16
+from partyroom.client.positions import Position
 from partyroom.errors import ProtocolError
 from tests.unit.client.rooms import Room
-
-TEXTS = ["plain", "größer", "漢字かな", "👩‍👩‍👧 ok 🇫🇷", "e\u0301\u0301", "a\r\n😀"]
-
-
-@pytest.mark.parametrize("text", TEXTS)
-def test_an_index_in_bytes_or_units_comes_back(text: str) -> None:
-    for index in range(len(text) + 1):
-        assert from_utf8(text, to_utf8(text, index)) == index
-        assert from_utf16(text, to_utf16(text, index)) == index
-
-
-def test_an_index_within_a_character_is_that_characters() -> None:
-    assert [from_utf8("a😀b", index) for index in range(7)] == [0, 1, 1, 1, 1, 2, 3]
-    assert [from_utf16("a😀b", index) for index in range(5)] == [0, 1, 1, 2, 3]
-
 
 ids = st.tuples(st.integers(0, 2**53 - 1), st.integers(0, 2**31 - 1))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from partyroom_tui import PixelCanvas, SharedTextArea
 from partyroom_tui.chat import Chat
@@ -10,6 +11,7 @@ from partyroom_tui.colours import user
 from partyroom_tui.entry import Entry
 from partyroom_tui.presence import People
 from textual import events
+from textual.app import App
 from textual.widgets import Static
 
 from partyroom.client import DocumentClient
@@ -97,11 +99,18 @@ async def test_a_click_is_a_movement_of_one_s_own(server: Server, room: str, tmp
         await eventually(lambda: ada.room.following is None)
 
 
-async def test_what_is_typed_at_once_in_the_chat_is_line_by_line(server: Server, room: str, tmp_path: Path) -> None:
+def at_once(app: App[Any], *keys: str) -> None:
+    """Press keys as a slow line delivers them: all before the app has seen to the first."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_keys_that_come_at_once_are_taken_in_their_order(server: Server, room: str, tmp_path: Path) -> None:
     async with in_room(server.host, room, "Ada", tmp_path) as ada:
+        at_once(ada.app, *"bc", "home", *"a", "end", *"de", "backspace", *"!", "left", "enter")
+        await eventually(lambda: ada.part(SharedTextArea).text == "abcd\n!")
         ada.part(Chat).query_one(Entry).focus()
-        for char in "one\ntwo\n":  # as a slow line delivers it: all keys before the app has seen to the first
-            ada.app.post_message(events.Key("enter" if char == "\n" else char, None if char == "\n" else char))
+        at_once(ada.app, *"one", "enter", *"wo", "home", *"t", "enter")
         await ada.see("two")
         assert [str(line.content) for line in ada.part(Chat).query(".chat--line").results(Static)][1:] == ["one", "two"]
 

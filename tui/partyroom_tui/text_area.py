@@ -38,6 +38,7 @@ from .beat import PAUSE, Beat
 from .cursors import Cursor, Cursors, shown_cursor
 from .editor import Editor, TextAreaOptions
 from .history import SharedHistory
+from .keys import act
 from .labels import Caret, Label, placed
 from .moves import common, moved
 from .view import View
@@ -258,6 +259,9 @@ class SharedTextArea(Editor):
         self._status_changed()
         if event.is_printable or event.key in EDITING_KEYS:
             self._refuses()
+        if not event.is_printable:
+            self._restart_blink()
+            await act(self, event)
 
     def _status_changed(self) -> None:
         if self.client.read_only != self._room_read_only:

@@ -19,7 +19,7 @@ from cronsim import CronSim, CronSimError
 from .clock import Clock, Timer
 from .party import Party, settled
 
-__all__ = ["Cron", "Crons", "Schedule"]
+__all__ = ["Cron", "Crons", "Schedule", "UnknownCronError"]
 
 log = logging.getLogger("partyroom.crons")
 
@@ -35,6 +35,10 @@ SHORT: Final = {
     "@yearly": "0 0 1 1 *",
     "@annually": "0 0 1 1 *",
 }
+
+
+class UnknownCronError(ValueError):
+    """No schedule has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +115,12 @@ class Crons:
     async def trigger(self, name: str) -> None:
         """Run a schedule now and wait for its end; one that is running already is waited for.
 
-        Raises ``ValueError`` for a name that is not scheduled, and what ``on_cron`` raised.
+        Raises ``UnknownCronError`` for a name that is not scheduled, and what ``on_cron`` raised.
         """
         if name not in self._schedules:
-            raise ValueError(f"there is no cron {name!r} here, only {', '.join(self._schedules) or 'none at all'}")
+            raise UnknownCronError(
+                f"there is no cron {name!r} here, only {', '.join(self._schedules) or 'none at all'}"
+            )
         task = self._running.get(name) or self._begin(name, self._clock.now())
         await asyncio.shield(task)
 

@@ -156,7 +156,7 @@ class Lobby:
     async def trigger_cron(self, name: str) -> None:
         """Run a schedule of ``crons`` now, for trying it out, and wait for its end; it still comes at its time.
 
-        Raises ``ValueError`` for an unknown name, and what ``on_cron`` raised.
+        Raises ``UnknownCronError`` (a ``ValueError``) for an unknown name, and what ``on_cron`` raised.
         """
         await self._crons.trigger(name)
 

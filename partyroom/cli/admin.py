@@ -22,12 +22,14 @@ WebSocket                      the log as it is written, a JSON text a line, fro
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from importlib.metadata import version
 from time import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..connection import Connection
+from ..crons import UnknownCronError
 from ..errors import LimitError, Refused, StoreError
 from ..http import Address, Request, Response
 from ..party import Party
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from ..lobby import Lobby
 
 __all__ = ["HIDDEN", "NAME", "PATH", "Admin", "admin"]
+
+log = logging.getLogger("partyroom.cli")
 
 PATH = f"/parties/{NAME}/admin"
 HIDDEN = "Not found\n"
@@ -179,8 +183,11 @@ class Admin(Party):
         name = request.query.get("name", "")
         try:
             await self.lobby.trigger_cron(name)
-        except ValueError as error:
+        except UnknownCronError as error:
             raise Refused(404, str(error)) from None
+        except Exception as error:
+            log.exception("on_cron failed for %s, which was run by hand", name)
+            raise Refused(500, f"{name} failed: {type(error).__name__}: {error}") from None
         return Response.json({"ran": name})
 
     async def _metrics(self, request: Request) -> Response:

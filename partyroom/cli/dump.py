@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from .remote import Operator, RemoteError, operator
-from .rooms import Data, Secret, Url, verb
+from .rooms import Data, Secret, Url, counted, verb
 from .transfer import HEADER, TransferError, parse
 
 __all__ = ["dump", "restore"]
@@ -63,11 +63,13 @@ async def dump(
                 more, left = await _dump(does, left, file)
                 written += more
     if output != STANDARD:
-        typer.echo(f"partyroom: {written} rooms are in {output}")
+        typer.echo(f"partyroom: {counted(written, 'room')} in {output}")
     for (party, room), why in left.items():
         typer.secho(f"partyroom: {party}/{room} is not in the dump: {why}", fg="red", err=True)
     if left:
-        raise RemoteError(f"the dump lacks {len(left)} of {len(wanted)} rooms: dump them again later, by name")
+        raise RemoteError(
+            f"the dump lacks {len(left)} of {counted(len(wanted), 'room')}: dump what is missing later, by name"
+        )
 
 
 async def _dump(does: Operator, rooms: Iterable[Name], file: TextIO) -> tuple[int, dict[Name, str]]:
@@ -110,7 +112,7 @@ async def restore(
                 await does.ask("POST", "upload", body[:PART], id=id)
                 body = body[PART:]
             await does.ask("POST", "restore", body, id=id, replace="1" if replace else "0")
-    typer.echo(f"partyroom: {len(rooms)} rooms are restored")
+    typer.echo(f"partyroom: {counted(len(rooms), 'room')} restored")
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from .admin import PATH
 from .log import LogLevel
 from .remote import RemoteError, operator, running, secret_for
 
-__all__ = ["Data", "Json", "Secret", "Url", "address_of", "cron", "fail", "rooms", "tail", "verb"]
+__all__ = ["Data", "Json", "Secret", "Url", "address_of", "counted", "cron", "fail", "rooms", "tail", "verb"]
 
 P = ParamSpec("P")
 
@@ -43,6 +43,11 @@ def fail(message: str, code: int = 1) -> NoReturn:
     """End with one clear line."""
     typer.secho(f"partyroom: {message}", fg="red", err=True)
     raise typer.Exit(code)
+
+
+def counted(number: int, what: str) -> str:
+    """``1 room``, ``2,000 rooms``."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def verb(command: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
@@ -120,7 +125,7 @@ async def inspect_room(
     keys = Table("key", "bytes", box=None, pad_edge=False)
     for key in told["keys"]:
         keys.add_row(escape(key["key"]), f"{key['bytes']:,}")
-    console.print(f"{told['stored_keys']:,} keys, {told['stored_bytes']:,} bytes")
+    console.print(f"{counted(told['stored_keys'], 'key')}, {counted(told['stored_bytes'], 'byte')}")
     if told["keys"]:
         console.print(keys)
     if (more := told["stored_keys"] - len(told["keys"])) > 0:
@@ -157,6 +162,7 @@ async def cron(
         raise RemoteError(f"no server is running on {data}, and only one knows its schedules: start it, or use --url")
     async with operator(data, url, secret) as does:
         await does.ask("POST", "cron", name=name)
+    typer.echo(f"partyroom: {name} has run")
 
 
 @verb

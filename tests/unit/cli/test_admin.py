@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from partyroom import Connection, DocumentParty, Lobby, Party, Request, Response
+from partyroom import Connection, Cron, DocumentParty, Lobby, Party, Request, Response
 from partyroom.cli.admin import NAME, PATH, admin
 from partyroom.lobby import Admission
 from partyroom.testing import fetch, visit
@@ -200,3 +200,18 @@ async def test_refusals_of_the_lobby_reach_who_asked(lobby: Lobby) -> None:
     response = await ask(lobby, f"dump?party=notes&room={'x' * 600}")
     assert response.status == 400
     assert "room id" in response.text()
+
+
+class Nightly(Party):
+    @classmethod
+    def on_cron(cls, cron: Cron) -> None:
+        raise ValueError("no moon tonight")
+
+
+async def test_a_cron_that_fails_is_told_from_one_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    async with Lobby({"nightly": Nightly}, crons={"moon": "0 0 * * *"}) as lobby:
+        lobby.party_classes[NAME] = admin(lobby, SECRET)
+        failed, unknown = [await ask(lobby, f"cron?name={name}", "POST") for name in ("moon", "sun")]
+    assert (failed.status, failed.text()) == (500, "moon failed: ValueError: no moon tonight\n")
+    assert (unknown.status, unknown.text()) == (404, "there is no cron 'sun' here, only moon\n")
+    assert any(record.exc_info for record in caplog.records)

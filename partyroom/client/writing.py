@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from ..protocols.lib0 import Encoder
-from ..protocols.structs import ANY, BINARY, STRING, TYPE, Id, TypeContent, write_content
+from ..protocols.ranges import Ticks, add
+from ..protocols.structs import ANY, BINARY, STRING, TYPE, Id, Struct, TypeContent
+from ..protocols.writing import write_struct, write_update
 from .items import Branch
 from .mirror import Mirror
 
@@ -34,13 +35,13 @@ class _Piece(NamedTuple):
 
     kind: int
     length: int
-    payload: bytes
+    content: Any
 
 
 def insert_text(mirror: Mirror, client: int, branch: Branch, index: int, text: str) -> bytes:
     """The update with which ``client`` inserts a text."""
     units = len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
-    return _insert(mirror, client, branch, index, [_Piece(STRING, units, write_content(STRING, text))])
+    return _insert(mirror, client, branch, index, [_Piece(STRING, units, text)])
 
 
 def insert(mirror: Mirror, client: int, branch: Branch, index: int, values: Iterable[Any]) -> bytes:
@@ -50,25 +51,26 @@ def insert(mirror: Mirror, client: int, branch: Branch, index: int, values: Iter
 
 def set_keys(mirror: Mirror, client: int, branch: Branch, values: Mapping[str, Any]) -> bytes:
     """The update with which ``client`` sets keys of a map."""
-    clock, structs = mirror.clock(client), []
-    for key, value in values.items():
+    start = mirror.clock(client)
+    parent, structs = _parent(branch), []
+    for clock, (key, value) in enumerate(values.items(), start):
         (piece,) = _pieces([value])
         line = branch.entries.get(key)
         last = None if line is None else line.last
-        structs.append(_struct(piece, None if last is None else last.last, None, branch, key))
-    return _update(client, clock, structs, {})
+        left = None if last is None else last.last
+        structs.append(Struct(clock, piece.length, piece.kind, left, None, parent, key, piece.content))
+    return _update(client, start, structs, {})
 
 
 def delete(branch: Branch, start: int, stop: int) -> bytes:
     """The update that deletes what a list or text shows from ``start`` to ``stop``."""
-    doomed: dict[int, list[tuple[int, int]]] = {}
+    doomed: Ticks = {}
     item, offset = branch.items.at(start)
     left = stop - start
     while left > 0 and item is not None:
         if taken := min(item.size - offset, left):
             begin = item.units(offset)
-            ticks = item.units(offset + taken) - begin
-            doomed.setdefault(item.client, []).append((item.clock + begin, ticks))
+            add(doomed, {item.client: [(item.clock + begin, item.clock + item.units(offset + taken))]})
             left -= taken
         item, offset = item.right, 0
     return _update(0, 0, [], doomed)
@@ -76,19 +78,19 @@ def delete(branch: Branch, start: int, stop: int) -> bytes:
 
 def delete_keys(branch: Branch, keys: Iterable[str]) -> bytes:
     """The update that deletes keys of a map."""
-    doomed: dict[int, list[tuple[int, int]]] = {}
+    doomed: Ticks = {}
     for key in keys:
         if (item := branch.value(key)) is not None:
-            doomed.setdefault(item.client, []).append((item.clock, item.length))
+            add(doomed, {item.client: [(item.clock, item.end)]})
     return _update(0, 0, [], doomed)
 
 
 def _insert(mirror: Mirror, client: int, branch: Branch, index: int, pieces: list[_Piece]) -> bytes:
     left, right = _gap(branch, index)
     clock = start = mirror.clock(client)
-    structs = []
+    parent, structs = _parent(branch), []
     for piece in pieces:
-        structs.append(_struct(piece, left, right, branch, None))
+        structs.append(Struct(clock, piece.length, piece.kind, left, right, parent, None, piece.content))
         clock += piece.length
         left = (client, clock - 1)
     return _update(client, start, structs, {})
@@ -115,43 +117,19 @@ def _pieces(values: Iterable[Any]) -> list[_Piece]:
             pieces += _any(run)
             run = []
             kind, content = (TYPE, TypeContent(value.kind, "")) if isinstance(value, New) else (BINARY, value)
-            pieces.append(_Piece(kind, 1, write_content(kind, content)))
+            pieces.append(_Piece(kind, 1, content))
         else:
             run.append(value)
     return pieces + _any(run)
 
 
 def _any(values: list[Any]) -> list[_Piece]:
-    return [_Piece(ANY, len(values), write_content(ANY, values))] if values else []
+    return [_Piece(ANY, len(values), values)] if values else []
 
 
-def _struct(piece: _Piece, left: Id | None, right: Id | None, branch: Branch, key: str | None) -> bytes:
-    info = piece.kind | (0x80 if left else 0) | (0x40 if right else 0) | (0x20 if key is not None else 0)
-    out = Encoder(bytes((info,)))
-    for tick in (left, right):
-        if tick is not None:
-            out.varuint(tick[0]).varuint(tick[1])
-    if left is None and right is None:
-        if branch.item is None:
-            out.varuint(1).string(branch.name or "")
-        else:
-            out.varuint(0).varuint(branch.item.client).varuint(branch.item.clock)
-        if key is not None:
-            out.string(key)
-    return bytes(out) + piece.payload
+def _update(client: int, clock: int, structs: list[Struct], doomed: Ticks) -> bytes:
+    return write_update(client, clock, [write_struct(one) for one in structs], doomed)
 
 
-def _update(client: int, clock: int, structs: list[bytes], doomed: dict[int, list[tuple[int, int]]]) -> bytes:
-    out = Encoder()
-    if structs:
-        out.varuint(1).varuint(len(structs)).varuint(client).varuint(clock)
-        for struct in structs:
-            out.data += struct
-    else:
-        out.varuint(0)
-    out.varuint(len(doomed))
-    for whose, ranges in doomed.items():
-        out.varuint(whose).varuint(len(ranges))
-        for start, length in sorted(ranges):
-            out.varuint(start).varuint(length)
-    return bytes(out)
+def _parent(branch: Branch) -> str | Id:
+    return (branch.name or "") if branch.item is None else (branch.item.client, branch.item.clock)

@@ -12,9 +12,9 @@ from typing import Any, Final, NamedTuple
 
 from . import ranges
 from .content import Content
-from .lib0 import Encoder, varuint
 from .shared import Chain, Item, Shared, utf16_units
-from .structs import ANY, DELETED, FORMAT, STRING, TYPE, write_content
+from .structs import ANY, DELETED, FORMAT, STRING, TYPE, Struct
+from .writing import write_struct, write_update
 
 __all__ = ["NUMBERS", "Editor", "New"]
 
@@ -45,10 +45,7 @@ class Editor:
 
     def update(self) -> bytes:
         """All edits so far as one update."""
-        head = b"\x00"
-        if self._structs:
-            head = b"\x01" + varuint(len(self._structs)) + varuint(self._client) + varuint(self._first)
-        return head + b"".join(self._structs) + ranges.encode(self._deleted)
+        return write_update(self._client, self._first, self._structs, self._deleted)
 
     def insert_text(self, shared: Shared, index: int, text: str) -> None:
         """Insert into a text; it takes the formats of what is before it. Raises ``IndexError``."""
@@ -131,7 +128,7 @@ class Editor:
         right = left.right if left is not None else chain.first
         length = len(utf16_units(content)) if kind == STRING else 1
         item = Item(self._client, self._clock, length, kind, content)
-        self._structs.append(_struct(item, left, right, shared, key))
+        self._structs.append(write_struct(_struct(item, left, right, shared, key)))
         self._clock += length
         chain.insert(item, item, left)
         return item
@@ -142,23 +139,18 @@ class Editor:
             ranges.add(self._deleted, {item.client: [(item.clock, item.clock + item.length)]})
 
 
-def _struct(item: Item, left: Item | None, right: Item | None, shared: Shared, key: str | None) -> bytes:
-    """An item, to be inserted between two others, in the v1 encoding."""
-    alone = left is None and right is None
-    info = item.kind | (left is not None) << 7 | (right is not None) << 6 | (alone and key is not None) << 5
-    out = Encoder(bytes((info,)))
-    if left is not None:
-        out.varuint(left.client).varuint(left.clock + left.length - 1)
-    if right is not None:
-        out.varuint(right.client).varuint(right.clock)
-    if alone:
-        if shared.id is None:
-            out.varuint(1).string(shared.name)
-        else:
-            out.varuint(0).varuint(shared.id[0]).varuint(shared.id[1])
-        if key is not None:
-            out.string(key)
-    return bytes(out) + write_content(item.kind, item.content)
+def _struct(item: Item, left: Item | None, right: Item | None, shared: Shared, key: str | None) -> Struct:
+    """An item, to be inserted between two others."""
+    return Struct(
+        item.clock,
+        item.length,
+        item.kind,
+        None if left is None else (left.client, left.clock + left.length - 1),
+        None if right is None else (right.client, right.clock),
+        shared.name if shared.id is None else shared.id,
+        key,
+        item.content,
+    )
 
 
 def _size(item: Item) -> int:

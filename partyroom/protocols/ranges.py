@@ -7,11 +7,11 @@ what has happened between two states is a matter of subtracting.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias
 
 from .lib0 import Decoder, varuint
-from .structs import COLLECTED, DELETED, GAP, Id, Ranges, Struct
+from .structs import COLLECTED, DELETED, GAP, Id, Ranges, Struct, merged, read_deletions
 
 __all__ = ["Ticks", "add", "alive", "common", "decode", "encode", "holds", "inserted", "pieces", "union", "without"]
 
@@ -36,7 +36,7 @@ def union(*sets: Ticks) -> Ticks:
     for ticks in sets:
         for client, ranges in ticks.items():
             gathered.setdefault(client, []).extend(ranges)
-    return {client: _merged(ranges) for client, ranges in gathered.items()}
+    return {client: merged(ranges) for client, ranges in gathered.items()}
 
 
 def without(ticks: Ticks, others: Ticks) -> Ticks:
@@ -74,7 +74,7 @@ def pieces(ticks: Ticks, client: int, start: int, end: int) -> list[tuple[int, i
 def inserted(structs: dict[int, list[Struct]]) -> Ticks:
     """What an update's structs bring, be it deleted by now or not."""
     return {
-        client: _merged((one.clock, one.clock + one.length) for one in of_client if one.kind != GAP)
+        client: merged((one.clock, one.clock + one.length) for one in of_client if one.kind != GAP)
         for client, of_client in structs.items()
     }
 
@@ -83,7 +83,7 @@ def alive(structs: dict[int, list[Struct]], deletions: Ticks) -> Ticks:
     """What is in a document, and not deleted."""
     gone = (COLLECTED, DELETED, GAP)
     there = {
-        client: _merged((one.clock, one.clock + one.length) for one in of_client if one.kind not in gone)
+        client: merged((one.clock, one.clock + one.length) for one in of_client if one.kind not in gone)
         for client, of_client in structs.items()
     }
     return without(there, deletions)
@@ -103,26 +103,7 @@ def encode(ticks: Ticks) -> bytes:
 
 def decode(data: bytes) -> Ticks:
     """What ``encode`` made."""
-    source = Decoder(data)
-    found: Ticks = {}
-    for _ in range(source.varuint()):
-        client, count = source.varuint(), source.varuint()
-        ranges = []
-        for _ in range(count):
-            start = source.varuint()
-            ranges.append((start, start + source.varuint()))
-        found[client] = _merged(ranges)
-    return found
-
-
-def _merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    merged: Ranges = []
-    for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        elif start < end:
-            merged.append((start, end))
-    return merged
+    return read_deletions(Decoder(data))
 
 
 def _cut(ranges: Ranges, start: int, end: int) -> Iterator[tuple[int, int, bool]]:

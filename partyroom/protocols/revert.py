@@ -15,11 +15,10 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from .content import Content
-from .lib0 import Encoder, varuint
-from .plain import plain
-from .ranges import Ticks, add, encode, holds, pieces
+from .ranges import Ticks, add, holds, pieces
 from .shared import Chain, Item, Shared, utf16_units
-from .structs import ANY, DELETED, EMBED, FORMAT, STRING, TYPE, Id, Struct, write_content
+from .structs import ANY, DELETED, STRING, TYPE, Id, Struct
+from .writing import write_struct, write_update
 
 __all__ = ["Copy", "Piece", "Reverted", "characters", "halved", "pieces_of", "revert"]
 
@@ -164,15 +163,14 @@ def _revive_key(
 
 
 class _Writer:
-    """Writes copies one after the other (``yjs/src/structs/Item.js``, ``write``)."""
+    """Writes copies one after the other."""
 
     def __init__(self, client: int, clock: int, whole: Mapping[Id, str]) -> None:
         self.copies: list[Copy] = []
         self._client = client
         self._first = self._clock = clock
         self._whole = whole
-        self._structs = 0
-        self._data = bytearray()
+        self._structs: list[bytes] = []
 
     def write(
         self, run: list[Piece], left: Id | None, right: Id | None, *, parent: Id | None = None, key: str | None = None
@@ -191,16 +189,15 @@ class _Writer:
                 self._note(some, content)
                 if isinstance(content, Shared):
                     types.append((content, (self._client, self._clock)))
-                self._clock += self._struct(kind, content, left, right, parent, key)
+                length = len(utf16_units(content)) if kind == STRING else len(content) if kind == ANY else 1
+                self._structs.append(write_struct(Struct(self._clock, length, kind, left, right, parent, key, content)))
+                self._clock += length
                 left, parent = (self._client, self._clock - 1), None
         return types
 
     def update(self, remove: Ticks) -> bytes:
         """All of it, with what is to be deleted."""
-        head = b"\x00"
-        if self._structs:
-            head = b"\x01" + varuint(self._structs) + varuint(self._client) + varuint(self._first)
-        return head + bytes(self._data) + encode(remove)
+        return write_update(self._client, self._first, self._structs, remove)
 
     def _note(self, pieces: list[Piece], content: Any) -> None:
         to = self._clock
@@ -226,34 +223,6 @@ class _Writer:
             tick += 1 + (character > "\uffff")
         return "".join(text)
 
-    def _struct(
-        self, kind: int, content: Any, left: Id | None, right: Id | None, parent: Id | None, key: str | None
-    ) -> int:
-        """Write one struct; returns how many ticks it takes."""
-        self._structs += 1
-        named = key is not None and left is None
-        self._data.append(
-            kind | (0x80 if left is not None else 0) | (0x40 if right is not None else 0) | (0x20 if named else 0)
-        )
-        for tick in (left, right):
-            if tick is not None:
-                self._data += varuint(tick[0]) + varuint(tick[1])
-        if left is None and right is None and parent is not None:
-            self._data += b"\x00" + varuint(parent[0]) + varuint(parent[1])
-            if key is not None:
-                self._data += bytes(Encoder().string(key))
-        self._data += _encoded(kind, content)
-        return len(utf16_units(content)) if kind == STRING else len(content) if kind == ANY else 1
-
 
 def _kind(piece: Piece) -> int:
     return piece.kind
-
-
-def _encoded(kind: int, content: Any) -> bytes:
-    """A content as an item carries it; JSON that Python read may hold what JSON cannot say."""
-    if kind == EMBED:
-        content = plain(content)
-    elif kind == FORMAT:
-        content = content._replace(value=plain(content.value))
-    return write_content(kind, content)

@@ -8,9 +8,10 @@ values elsewhere, as Yjs does.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from .lib0 import Decoder, Encoder, read_varuint
+from .lib0 import Decoder, read_varuint
 
 __all__ = [
     "ANY",
@@ -29,8 +30,9 @@ __all__ = [
     "Struct",
     "Subdocument",
     "TypeContent",
+    "merged",
+    "read_deletions",
     "read_structs",
-    "write_content",
 ]
 
 Id: TypeAlias = tuple[int, int]
@@ -105,7 +107,7 @@ def read_structs(update: bytes) -> tuple[dict[int, list[Struct]], dict[int, Rang
             struct = _struct(source, clock)
             structs.append(struct)
             clock += struct.length
-    return clients, _deletions(source)
+    return clients, read_deletions(source)
 
 
 def _struct(source: Decoder, clock: int) -> Struct:
@@ -159,34 +161,8 @@ def _content(source: Decoder, kind: int) -> tuple[int, Any]:
     return 1, Subdocument(source.string(), source.any())
 
 
-def write_content(kind: int, content: Any) -> bytes:
-    """A content of a ``Struct`` as its item carries it; a shared type is told by its ``number`` and ``name``."""
-    out = Encoder()
-    match kind:
-        case 3:
-            out.buffer(content)
-        case 4:
-            out.string(content)
-        case 5:
-            out.string(json.dumps(content))
-        case 6:
-            out.string(content.key).string(json.dumps(content.value))
-        case 7:
-            out.varuint(content.number)
-            if content.number == 3:
-                out.string(content.name)
-        case 8:
-            out.varuint(len(content))
-            for value in content:
-                out.any(value)
-        case 9:
-            out.string(content.guid).any(content.options)
-        case _:
-            raise ValueError(f"no item of kind {kind} is ever written anew")
-    return bytes(out)
-
-
-def _deletions(source: Decoder) -> dict[int, Ranges]:
+def read_deletions(source: Decoder) -> dict[int, Ranges]:
+    """A delete set: what is deleted of each client (``yjs/src/utils/DeleteSet.js``)."""
     deleted: dict[int, Ranges] = {}
     for _ in range(source.varuint()):
         client, count = source.varuint(), source.varuint()
@@ -194,16 +170,16 @@ def _deletions(source: Decoder) -> dict[int, Ranges]:
         for _ in range(count):
             clock = source.varuint()
             ranges.append((clock, clock + source.varuint()))
-        deleted[client] = _merged(ranges)
+        deleted[client] = merged(ranges)
     return deleted
 
 
-def _merged(ranges: Ranges) -> Ranges:
-    """The same deletions, sorted and without overlaps: a hostile delete set names one place a million times."""
-    merged: Ranges = []
+def merged(ranges: Iterable[tuple[int, int]]) -> Ranges:
+    """The same ranges, sorted and without overlaps: a hostile delete set names one place a million times."""
+    whole: Ranges = []
     for start, end in sorted(ranges):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        if whole and start <= whole[-1][1]:
+            whole[-1] = whole[-1][0], max(end, whole[-1][1])
         elif start < end:
-            merged.append((start, end))
-    return merged
+            whole.append((start, end))
+    return whole

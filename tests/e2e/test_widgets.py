@@ -39,7 +39,7 @@ CELLS = [
     'room.table(pandas.DataFrame(data), key="cities")',
     "room.chat()",
     'room.board("sketch")',
-    "room.progress()",
+    'for step in room.progress(range(200), "training"): pass\nroom.progress()',
 ]
 SPEED = 1
 
@@ -70,7 +70,7 @@ async def two(browser: Browser, lab: JupyterServer, rooms: Server) -> AsyncItera
     write_notebook(lab.root / "ada.ipynb", [JOIN.format(name="Ada", url=url, more=""), *CELLS])
     write_notebook(lab.root / "bob.ipynb", [JOIN.format(name="Bob", url=url, more=", token=lambda: ''"), *CELLS])
     opened = await asyncio.gather(
-        Notebook.opened(browser, lab, "ada.ipynb", height=1700),
+        Notebook.opened(browser, lab, "ada.ipynb", height=1970),
         Notebook.opened(browser, lab, "bob.ipynb", app="notebooks", height=1700),
     )
     await asyncio.gather(*(one.run_all() for one in opened))
@@ -213,13 +213,15 @@ async def test_what_is_written_without_a_server_is_merged_when_there_is_one(
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 async def test_a_picture(two: tuple[Notebook, Notebook], tmp_path: Path, dark: bool) -> None:
     ada, bob = two
-    await bob.lines.nth(1 if dark else 0).click()  # who has moved has a flag
-    await expect(ada.view("text").locator('.caret[data-name="Bob"]')).to_have_count(1)
     await expect(ada.view("table").locator(".partyroom-standing")).to_be_empty()
     if dark:
         await ada.page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
         await expect(ada.page.locator("body")).to_have_attribute("data-jp-theme-light", "false")
+        await expect(ada.page.locator("#jupyterlab-splash")).to_have_count(0)
     await ada.page.mouse.move(5, 5)
+    line = 1 if dark else 0
+    await bob.lines.nth(line).click()  # who has moved has a flag
+    await expect(ada.lines.nth(line).locator('.caret[data-name="Bob"]')).to_have_count(1)
     folder = HERE / "pictures" if os.environ.get("PARTYROOM_PICTURES") == "1" else tmp_path
     picture = folder / f"widgets-{'dark' if dark else 'light'}.png"
     await ada.page.screenshot(path=picture)

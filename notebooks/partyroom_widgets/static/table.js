@@ -170,6 +170,7 @@ function render(context) {
     void cell.offsetWidth; // begins its animation anew
     cell.classList.add("partyroom-fresh");
   };
+  grid.addEventListener("animationend", ({ target }) => target.classList.remove("partyroom-fresh"));
   model.on("msg:custom", heard);
   const stops = [
     end,

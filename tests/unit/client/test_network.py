@@ -27,7 +27,7 @@ from partyroom.client.socket import PartySocket, Status
 from partyroom.client.wire import Target
 from partyroom.errors import ConnectionClosed, HandshakeRefused, Unreachable
 from partyroom.gateways.aiohttp import Server
-from tests.unit.client.peers import SOON, bare, certificate, echo, peer, shake_hands
+from tests.unit.client.peers import SOON, bare, echo, peer, shake_hands, tls_contexts
 
 MIB = 1024 * 1024
 SECRET = "hunter2"
@@ -369,14 +369,14 @@ class TestBadPeers:
 
 class TestTls:
     async def test_a_certificate_that_is_trusted_opens_the_way(self, tmp_path: Path) -> None:
-        theirs, ours = certificate(tmp_path)
+        theirs, ours = tls_contexts(tmp_path)
         async with peer(tls=theirs) as server, socket_to(server.host, ssl=ours) as socket:
             await socket.send("secret")
             assert await anext(socket) == "secret"
             assert socket.url.startswith("wss://")
 
     async def test_any_other_is_refused_and_the_failure_says_why(self, tmp_path: Path) -> None:
-        theirs, _ = certificate(tmp_path)
+        theirs, _ = tls_contexts(tmp_path)
         network = Network()
         async with peer(tls=theirs) as server:
             with pytest.raises(Unreachable, match=r"certificate is not to be trusted \(self[- ]signed certificate"):
@@ -425,7 +425,7 @@ class TestProxies:
             assert b"Proxy-Authorization: Basic YWRhOmh1bnRlcjI=" in proxy.requests[0]
 
     async def test_a_tls_connection_goes_through_it(self, tmp_path: Path) -> None:
-        theirs, ours = certificate(tmp_path)
+        theirs, ours = tls_contexts(tmp_path)
         proxy = Proxy()
         async with peer(tls=theirs) as server, bare(proxy.talk) as address:
             async with socket_to(server.host, proxy=address, ssl=ours) as socket:

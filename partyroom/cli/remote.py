@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -110,8 +111,9 @@ def server_of(data: Path) -> str | None:
     """The URL of the server that holds a data folder, by what the folder says: ``running`` asks there."""
     try:
         said = json.loads((data / SERVER).read_text())
-        with suppress(PermissionError):  # it is there, and another user's
-            os.kill(said["pid"], 0)
+        if sys.platform != "win32":  # where this would not ask, but end it
+            with suppress(PermissionError):  # it is there, and another user's
+                os.kill(said["pid"], 0)
         return str(said["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -133,6 +133,7 @@ def test_the_marks_of_prosemirror_have_attributes_or_none() -> None:
     assert markdown(root) == "**strong** *em* `code` [link](https://example.com)\n"
 
 
+@pytest.mark.slow
 def test_elements_nested_without_end_cost_no_recursion() -> None:
     element = b"\x07\x03\x01p"
     nested = [item(element), *(item(element, parent=(7, level)) for level in range(20_000))]

@@ -68,6 +68,7 @@ async def test_server_code_that_merges_it_gets_an_error_and_the_document_goes_on
         assert kept.sender == "this server"
 
 
+@pytest.mark.slow
 async def test_it_is_bounded_in_number_and_in_bytes() -> None:
     assert DocumentParty.limits is not None
     storage = Storage(MemoryStore(), Address("notes", "today"), DocumentParty.limits)

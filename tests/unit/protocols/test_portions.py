@@ -162,6 +162,7 @@ def test_a_deletion_of_what_is_partly_known_is_taken_as_far_as_that() -> None:
     assert portions.done
 
 
+@pytest.mark.slow
 def test_twenty_thousand_clients_that_wait_for_one_another_are_taken_in_time() -> None:
     """Each client's only letter stands after one of client 1's, which are in the same update and come last."""
     out = Encoder().varuint(20_001)

@@ -15,6 +15,7 @@ from partyroom.cli.transfer import dump, restore
 from partyroom.errors import ConnectionClosed
 from partyroom.http import Address
 from partyroom.protocols import yjs
+from partyroom.storage import decode
 from partyroom.stores.base import Batch, Store
 from partyroom.testing import visit
 
@@ -63,6 +64,28 @@ async def test_who_comes_with_it_is_sent_away_and_who_comes_with_nothing_is_let_
     another = await write(lobby, HERE, "two")
     assert await is_let_in(lobby, another)
     assert not await is_let_in(lobby, copy)
+
+
+async def test_a_program_that_knows_which_history_it_has_is_told_of_another_and_brings_nothing(lobby: Lobby) -> None:
+    copy = await write(lobby, HERE, "one")
+    before = await lineage(lobby)
+    await delete(lobby, HERE, now=0)
+    now = await lineage(lobby)
+    assert now not in ("", before)
+    async with visit(lobby, PATH) as socket:
+        await socket.send(yjs.lineage(before))
+        await socket.send(yjs.sync_step2(copy.get_update()))
+        while await socket.receive() != yjs.lineage(now):
+            pass
+        await socket.send(yjs.sync_step1(Doc().get_state()))  # as it does then, with an empty document
+        while (await socket.receive())[:2] != bytes([0, 1]):
+            pass
+    assert is_deleted(await lobby.store.load(HERE))
+
+
+async def lineage(lobby: Lobby) -> str:
+    stored = await lobby.store.get(HERE, ["document/lineage"])
+    return str(decode(stored["document/lineage"]))
 
 
 async def test_its_room_is_not_there_and_can_be_restored(lobby: Lobby) -> None:

@@ -50,6 +50,7 @@ class AltairPlot:
         self._chart = chart
         self._picked: Picked | None = None
         self._shown = self._stores()
+        self._setting = False
         self._telling: list[dict[str, Store]] = []
         """What the page has been told, and has not said again yet."""
 
@@ -70,8 +71,9 @@ class AltairPlot:
 
     def show(self, selected: Selected, color: str, name: str) -> None:
         """Select it, on the page and in ``chart.selections``."""
-        stores = _stores((selected or {}).get("params"))
-        stores = {name: stores[name] for name in self._units if name in stores}
+        stores = {
+            name: store for name, store in _stores((selected or {}).get("params")).items() if self._has(name, store)
+        }
         news = not _near(stores, self._shown)
         self._shown = stores
         whole = {name: self._store(name) for name in self._units}
@@ -92,6 +94,8 @@ class AltairPlot:
     def _told(self, change: Any) -> None:
         """The page says what is selected, by its user or by us: that comes back, a moment later, but for the last
         digits, and of several that follow each other perhaps the last only."""
+        if self._setting:
+            return
         stores = self._stores()
         echoed = next((at for at, told in enumerate(self._telling) if _near(stores, told)), None)
         if echoed is not None:
@@ -108,14 +112,22 @@ class AltairPlot:
 
     def _tell(self, whole: dict[str, Store]) -> None:
         chart, kinds = self._chart, self._chart._selection_types
-        chart.unobserve(self._told, "_vl_selections")
-        chart._vl_selections = {
-            name: {"value": _signal(store, kinds[name]), "store": store} for name, store in whole.items()
-        }
-        if self._picked is not None:
-            chart.observe(self._told, "_vl_selections")
+        self._setting = True
+        try:
+            chart._vl_selections = {
+                name: {"value": _signal(store, kinds[name]), "store": store} for name, store in whole.items()
+            }
+        finally:
+            self._setting = False
         self._telling = [*self._telling[-MOST_TOLD:], self._shown]
         chart._py_to_js_updates = [update for name, store in whole.items() for update in self._updates(name, store)]
+
+    def _has(self, name: str, store: Store) -> bool:
+        """Whether this chart has a selection of this name and kind: others may have another chart."""
+        kind = self._chart._selection_types.get(name) if name in self._units else None
+        if kind == "interval":
+            return all(isinstance(value, list) for record in store for value in record.get("values", [None]))
+        return kind is not None and all(("_vgsid_" in record) == (kind == "index") for record in store)
 
     def _store(self, name: str) -> Store:
         """As Vega-Lite has it: ours are the same but for the view's name."""

@@ -16,6 +16,7 @@ import traitlets
 
 from partyroom.client.callbacks import Callbacks
 
+from .glow import Tag
 from .pages import with_text
 from .people import clean_color, clean_name
 from .plots import Selected, Shape, clean, plot_of
@@ -43,11 +44,12 @@ class Selection:
         for former in [one for one in _selections if one.figure is figure and one.share.key == key]:
             former.stop()  # a cell that is run again
         self.figure: Any = figure
-        self._room = room
+        self.room = room
         self._plot = plot_of(figure, shape)
         self._picker = Picker(value=self._signed(self._plot.read()))
         self._on_change = Callbacks[[Selected]]("on_change")
         self._view: ipywidgets.VBox | None = None
+        self._tag = Tag()
         self._picker.observe(self._moved, "value")
         self.share: Share = room.share(self._picker, "value", key=key, mode=mode)
         self._plot.watch(self._picked, room.me.color)
@@ -100,7 +102,7 @@ class Selection:
     # -- between the plot and the room -------------------------------------------------------------------------------
 
     def _signed(self, selected: Selected) -> Selected:
-        return selected and {**selected, "by": self._room.me.name, "color": self._room.me.color}
+        return selected and {**selected, "by": self.room.me.name, "color": self.room.me.color}
 
     def _picked(self, selected: Selected) -> None:
         """The plot's user has selected this; or the plot says again what it was told."""
@@ -109,18 +111,21 @@ class Selection:
 
     def _moved(self, change: Any) -> None:
         value = change["new"]
-        selected = clean(value)
-        self._plot.show(selected, *_who(value))
-        self._room.turns.post(lambda: self._on_change(selected))
+        selected, (color, name) = clean(value), _who(value)
+        self._plot.show(selected, color, name)
+        with self._tag.hold_sync():
+            self._tag.text, self._tag.color = (f"selected by {name}", color) if selected else ("", "")
+        self.room.turns.post(lambda: self._on_change(selected))
 
     # -- how it shows itself -----------------------------------------------------------------------------------------
 
     @property
     def view(self) -> ipywidgets.VBox:
-        """The plot and the tag, to be put beside others."""
+        """The plot, who has selected what it shows, and who is selecting, to be put beside others."""
         if self._view is None:
             plot = self._plot.widget
-            self._view = ipywidgets.VBox([*([plot] if plot is not None else []), self.share.view])
+            told = ipywidgets.HBox([self._tag, self.share.view])
+            self._view = ipywidgets.VBox([told] if plot is None else [plot, told])
         return self._view
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:

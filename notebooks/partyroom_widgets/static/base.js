@@ -22,6 +22,13 @@ function painted(element, color) {
   return element;
 }
 
+// Enter, arrows and letters mean something else in here than in Lab, which has shortcuts, and whose notebook takes the
+// focus back at any key that comes to it.
+function keepKeys(el) {
+  el.dataset.lmSuppressShortcuts = "true";
+  el.addEventListener("keydown", (event) => event.stopPropagation());
+}
+
 // Keeps that class, as anywidget takes away the listener that would, and has nothing without a kernel be pressed. The
 // model of the layout has the same kernel. The answer stops it.
 function watchKernel(model, el, told = () => {}) {

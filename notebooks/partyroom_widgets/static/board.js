@@ -135,7 +135,6 @@ function render(context) {
       if (points) go(x, y);
     } else return;
     event.preventDefault();
-    event.stopPropagation(); // the notebook has shortcuts of its own
   });
 
   let shown = [];

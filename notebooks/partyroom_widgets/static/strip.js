@@ -42,6 +42,7 @@ async function copy(text) {
 function render({ model, el }) {
   el.classList.add("partyroom-panel", "partyroom-strip");
   el.setAttribute("role", "group");
+  keepKeys(el);
   const name = make("span", "partyroom-room");
   const list = make("ul", "partyroom-people");
   const busy = make("span", "partyroom-doing");

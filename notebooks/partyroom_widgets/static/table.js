@@ -158,7 +158,6 @@ function render(context) {
       else return;
     }
     event.preventDefault();
-    event.stopPropagation();
   });
 
   const heard = (message) => {

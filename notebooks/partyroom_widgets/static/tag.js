@@ -2,6 +2,7 @@
 
 function render({ model, el }) {
   el.classList.add("partyroom-tag");
+  keepKeys(el);
   const words = make("span");
   words.setAttribute("role", "status");
   const press = button("", "", () => model.send({ pressed: true }));

@@ -9,7 +9,7 @@ function howItStands(model) {
 function frame({ model, el }, kind, { says = howItStands, told } = {}) {
   el.classList.add("partyroom-panel", "partyroom-view", `partyroom-${kind}`);
   el.setAttribute("role", "group");
-  el.dataset.lmSuppressShortcuts = "true"; // Lab's own keys: Enter, arrows and letters mean something else in here
+  keepKeys(el);
   const head = make("div", "partyroom-head");
   const label = make("span", "partyroom-label");
   const tools = make("span", "partyroom-tools");

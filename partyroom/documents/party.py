@@ -31,7 +31,7 @@ from .authors import Author
 from .history import History
 from .http import Face
 from .live import CANNOT, LiveDocument
-from .peers import REPLACED, Peers
+from .peers import REPLACED, Peer, Peers
 from .quarantine import Quarantined
 from .saving import Saver
 from .versions import Version, Versioning
@@ -255,20 +255,21 @@ class DocumentParty(Party):
         """Take a Yjs message, or a piece of one, or an application's text."""
         if self._live.busy is not None:
             return self._once_whole(self.on_message, connection, message)
+        peer = self._peers[connection]
         if isinstance(message, str):
             if not chunks.Reassembler.is_marker(message):
                 text = chunks.parse_custom(message)
                 return self.on_custom_message(connection, message if text is None else text)
-            whole = self._peers[connection].pieces.marker(message)
+            whole = peer.pieces.marker(message)
         else:
-            whole = self._peers[connection].pieces.chunk(message)
+            whole = peer.pieces.chunk(message)
         if whole is None:
             return None
         said = yjs.parse(whole)
         if self._live.careful and isinstance(said, (yjs.Update, yjs.SyncStep2)):
-            return self._take_with_care(connection, said)
+            return self._take_with_care(connection, peer, said)
         began = monotonic()
-        result = self._take(connection, said)
+        result = self._take(connection, peer, said)
         if result is None and self._has_had_its_turn(began, monotonic()):
             return asyncio.sleep(REST)  # there may be many more such messages here, and other rooms
         return result
@@ -314,28 +315,24 @@ class DocumentParty(Party):
 
     # -- the Yjs protocol --------------------------------------------------------------------------------------------
 
-    async def _take_with_care(self, connection: Connection, message: yjs.Update | yjs.SyncStep2) -> None:
+    async def _take_with_care(self, connection: Connection, peer: Peer, message: yjs.Update | yjs.SyncStep2) -> None:
         try:
-            if self._heeds(connection):
+            if not peer.foreign and self.can_write(connection):
                 await self._live.let_in(message.update, connection)
         except ProtocolError as error:
             connection.close(error.code, error.reason)
         else:
-            await settled(self._take(connection, message))
+            await settled(self._take(connection, peer, message))
 
-    def _heeds(self, connection: Connection) -> bool:
-        return not self._peers[connection].foreign and self.can_write(connection)
-
-    def _take(self, connection: Connection, message: yjs.Message) -> Awaitable[None] | None:
-        peer = self._peers[connection]
+    def _take(self, connection: Connection, peer: Peer, message: yjs.Message) -> Awaitable[None] | None:
         match message:
             case yjs.Update(update) | yjs.SyncStep2(update):
                 if not peer.foreign:
-                    return self._take_update(connection, update, answer=isinstance(message, yjs.SyncStep2))
+                    return self._take_update(connection, peer, update, answer=isinstance(message, yjs.SyncStep2))
             case yjs.Awareness(update):
                 self._peers.present(connection, update)
             case yjs.SyncStep1(state_vector):
-                self._take_question(connection, state_vector)
+                self._take_question(connection, peer, state_vector)
             case yjs.QueryAwareness():
                 self._peers.introduce(connection)
             case yjs.Access():
@@ -348,9 +345,10 @@ class DocumentParty(Party):
                 log.debug("%s: %r sent a message of another dialect", self.room.address, connection)
         return None
 
-    def _take_update(self, connection: Connection, update: bytes, *, answer: bool) -> Awaitable[None] | None:
+    def _take_update(
+        self, connection: Connection, peer: Peer, update: bytes, *, answer: bool
+    ) -> Awaitable[None] | None:
         """An edit, or with ``answer`` all that a client has and we lack."""
-        peer = self._peers[connection]
         if update == yjs.EMPTY_UPDATE:
             pass
         elif self.can_write(connection):
@@ -360,31 +358,35 @@ class DocumentParty(Party):
                 connection.close(error.code, CANNOT)
             else:
                 if slow is not None:
-                    return self._take_slowly(connection, slow, answer=answer)
+                    return self._take_slowly(connection, peer, slow, answer=answer)
                 if answer:  # with all that we lacked: what was refused before counts now
                     peer.refused = False
         elif peer.answered or not answer or not self._live.replica.holds(update):
             peer.refused = True
-        self._answered(connection, answer=answer)
+        if answer:
+            self._answered(connection, peer)
         return None
 
     async def _take_slowly(
-        self, connection: Connection, slow: asyncio.Task[ProtocolError | None], *, answer: bool
+        self, connection: Connection, peer: Peer, slow: asyncio.Task[ProtocolError | None], *, answer: bool
     ) -> None:
         await asyncio.wait([slow])
+        if connection.closed:
+            return
         error = None if slow.cancelled() else slow.result()
         if error is not None:
             connection.close(error.code, error.reason if isinstance(error, Tangled) else CANNOT)
         elif answer:
-            self._peers[connection].refused = False
-        self._answered(connection, answer=answer)
+            peer.refused = False
+        if answer:
+            self._answered(connection, peer)
 
-    def _answered(self, connection: Connection, *, answer: bool) -> None:
-        if answer and not self._peers[connection].answered:
+    def _answered(self, connection: Connection, peer: Peer) -> None:
+        if not peer.answered:
             self._peers.has_answered(connection, self._live.last_write)
 
-    def _take_question(self, connection: Connection, state_vector: bytes) -> None:
-        peer, replica = self._peers[connection], self._live.replica
+    def _take_question(self, connection: Connection, peer: Peer, state_vector: bytes) -> None:
+        replica = self._live.replica
         if peer.lineage is None and self._live.has_left(state_vector):
             connection.close(CloseCode.GONE, REPLACED)
             return

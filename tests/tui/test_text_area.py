@@ -457,3 +457,13 @@ class TestLanguages:
         async with Inside.running() as inside, inside.joined() as client:
             with pytest.raises(LanguageDoesNotExist, match="tree-sitter-klingon"):
                 SharedTextArea(client, language="klingon")
+
+
+async def test_there_are_keys_for_both_ends_of_the_text() -> None:
+    async with paired("one\ntwo\nthree") as pair:
+        await pair.ada.press("ctrl+end")
+        assert pair.ada.ends == (13, 13)
+        await pair.ada.press("ctrl+shift+home")
+        assert pair.ada.ends == (13, 0)
+        await pair.ada.press("ctrl+home")
+        assert pair.ada.ends == (0, 0)

@@ -8,10 +8,11 @@ on the screen. This one keeps its keys, its mouse, its actions and its themes, a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final, TypedDict, Unpack
+from typing import Any, ClassVar, Final, TypedDict, Unpack
 
 from textual._text_area_theme import TextAreaTheme
 from textual._tree_sitter import TREE_SITTER, get_language
+from textual.binding import Binding, BindingType
 from textual.color import Color
 from textual.content import Content
 from textual.document._document import Location, Selection
@@ -66,6 +67,13 @@ class TextAreaOptions(TypedDict, total=False):
 class Editor(TextArea):
     """An editor of a text that is elsewhere: ``take_in`` follows what becomes of that."""
 
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+home", "document_start", show=False),
+        Binding("ctrl+end", "document_end", show=False),
+        Binding("ctrl+shift+home", "document_start(True)", show=False),
+        Binding("ctrl+shift+end", "document_end(True)", show=False),
+    ]
+
     selection: Reactive[Selection] = reactive(Selection(), init=False, always_update=True, repaint=False)
     virtual_size: Reactive[Size] = reactive(Size(0, 0), repaint=False)  # lays out the screen only where it must
 
@@ -79,6 +87,14 @@ class Editor(TextArea):
         self._colouring: Timer | None = None
         self._styled: TextAreaTheme | None = None
         super().__init__("", **options)
+
+    def action_document_start(self, select: bool = False) -> None:
+        """Go to the beginning of the text, which Textual has no key for."""
+        self.move_cursor(self.document.start, select=select)
+
+    def action_document_end(self, select: bool = False) -> None:
+        """Go to the end of the text."""
+        self.move_cursor(self.document.end, select=select)
 
     # -- the text ----------------------------------------------------------------------------------------------------
 

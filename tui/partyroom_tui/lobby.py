@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
@@ -110,8 +111,9 @@ class LobbyScreen(Screen[None]):
 
     def _look(self) -> None:
         if self.is_current:
-            self.run_worker(self._list(), exclusive=True, group="list")
+            self._list()
 
+    @work(exclusive=True)
     async def _list(self) -> None:
         try:
             rooms = await live_rooms(self.host)

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Final
 
 from rich.text import Text
+from textual import work
 from textual.reactive import reactive
 from textual.widgets import Static
 
@@ -71,8 +72,9 @@ class StatusBar(Static):
 
     def _time(self) -> None:
         if self.client.status is DocumentStatus.SYNCED:
-            self.run_worker(self._round_trip(), exclusive=True, group="round-trip", exit_on_error=False)
+            self._round_trip()
 
+    @work(exclusive=True, exit_on_error=False)
     async def _round_trip(self) -> None:
         """Ask twice: the first answer may have had to wait for a connection."""
         for _ in range(2):

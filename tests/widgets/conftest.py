@@ -15,7 +15,8 @@ from tests.unit.client.beside import Beside, beside
 if TYPE_CHECKING:
     from partyroom_widgets import Room
 
-MISSING = next((name for name in ("ipywidgets", "anywidget", "nbclient", "altair", "ipympl", "plotly") if importlib.util.find_spec(name) is None), "")
+NEEDED = ("ipywidgets", "anywidget", "nbclient", "altair", "ipympl", "plotly")
+MISSING = next((name for name in NEEDED if importlib.util.find_spec(name) is None), "")
 
 collect_ignore_glob = ["test_*.py"] if MISSING and os.environ.get("CI") != "true" else []
 

@@ -34,6 +34,7 @@ class PlotlyPlot:
         """The tool of its user, also while he may not use it."""
         if self._taken not in TOOLS.values():
             self._taken = TOOLS[shape or "box"]
+        figure.layout.dragmode = self._taken
         if shape is not None:
             figure.layout.selectdirection = "h" if shape == "span" else "any"
 

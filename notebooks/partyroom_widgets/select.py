@@ -124,7 +124,7 @@ class Selection:
         """The plot, who has selected what it shows, and who is selecting, to be put beside others."""
         if self._view is None:
             plot = self._plot.widget
-            told = ipywidgets.HBox([self._tag, self.share.view])
+            told = ipywidgets.HBox([self._tag, self.share.view], layout={"grid_gap": "12px"})
             self._view = ipywidgets.VBox([told] if plot is None else [plot, told])
         return self._view
 

@@ -286,6 +286,17 @@ def test_a_matplotlib_figure_has_lassos_and_spans(join: Join, shape: Any, corner
     assert len(page.shown()) == 1
 
 
+def test_a_plotly_figure_has_the_tool_for_the_shape(join: Join) -> None:
+    layout = Plotly().figure.layout
+    for shape, tool, directions in (("lasso", "lasso", "any"), ("span", "select", "h"), ("box", "select", "any")):
+        figure = graph_objects.FigureWidget([graph_objects.Scatter(x=X, y=Y)], layout)
+        layout = figure.layout
+        join("Ada", room=shape).select(figure, shape=shape)  # type: ignore[arg-type]
+        assert (layout.dragmode, layout.selectdirection) == (tool, directions)
+    join("Bob", room="box").select(figure, mode="read-only")
+    assert layout.dragmode is False
+
+
 def test_a_name_is_neither_mathematics_nor_markup(join: Join) -> None:
     page = Matplotlib()
     selection = join(HOSTILE).select(page.figure)

@@ -180,7 +180,9 @@ class Life:
     def watch(self) -> None:
         """See to it that the room is looked at once it may have become idle."""
         if self._idle_timer is None and not self.over and self._may_leave:
-            self._idle_timer = self._clock.call_later(self._room.limits.idle, self._check_idle)
+            limits = self._room.limits
+            soonest = min(limits.idle, limits.doze) if self._hibernate else limits.idle
+            self._idle_timer = self._clock.call_later(soonest, self._check_idle)
 
     @property
     def _may_leave(self) -> bool:

@@ -222,6 +222,13 @@ class TestHibernating:
         await room.clock.advance(2)
         assert room.phase == "stopped"
 
+    async def test_which_may_be_shorter_than_without(self) -> None:
+        room = make(hibernate=True, doze=2.0)
+        await room.life.ready()
+        room.occupied = True
+        await room.clock.advance(3)
+        assert room.phase == "asleep"
+
     async def test_waking_waits_until_the_old_party_has_stopped(self) -> None:
         go = asyncio.Event()
 

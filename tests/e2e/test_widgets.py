@@ -134,6 +134,21 @@ async def test_a_poll_counts_one_vote_a_person(two: tuple[Notebook, Notebook]) -
     await expect(bob.view("poll").locator(".partyroom-count")).to_have_text(["0% · 0", "50% · 1", "50% · 1"])
 
 
+async def test_in_lab_the_keyboard_reaches_what_the_mouse_does(two: tuple[Notebook, Notebook]) -> None:
+    ada, bob = two
+    chosen = ada.view("poll").locator("input:checked")
+    await chosen.focus()
+    await ada.page.keyboard.press("ArrowUp")
+    await expect(bob.view("poll").locator(".partyroom-count")).to_have_text(["0% · 0", "100% · 2", "0% · 0"])
+    await expect(chosen).to_be_focused()
+    await ada.page.keyboard.press("ArrowDown")
+    await expect(bob.view("poll").locator(".partyroom-count")).to_have_text(["0% · 0", "50% · 1", "50% · 1"])
+    copy = ada.view("strip").get_by_role("button")
+    await copy.focus()
+    await ada.page.keyboard.press("Enter")
+    await expect(copy).not_to_have_text("Copy link")
+
+
 async def test_cells_of_a_table_merge(two: tuple[Notebook, Notebook]) -> None:
     ada, bob = two
     await ada.fill_cell(0, 1, "720")

@@ -30,16 +30,16 @@ function render(context) {
   let over = false;
   let opened;
   let standing = "connecting";
+  const direct = () => standing === "live" && el.dataset.transport === "direct";
   const says = () => {
-    if (standing === "live") return model.get("read_only") ? model.get("notice") : "";
-    return model.get("status") === "synced" ? STANDINGS[standing] : model.get("notice");
+    if (model.get("status") !== "synced" && !direct()) return model.get("notice"); // the way through the kernel is not open
+    return STANDINGS[standing] ?? (model.get("read_only") ? model.get("notice") : "");
   };
   // Without its kernel it goes on where the page talks to the server itself; elsewhere nobody would get what is written.
   const settle = () => {
-    const direct = standing === "live" && el.dataset.transport === "direct";
-    el.toggleAttribute("data-alone", direct && !alive());
-    dead.textContent = direct ? ALONE : lost;
-    opened?.setReadOnly(model.get("read_only") || !(alive() || direct));
+    el.toggleAttribute("data-alone", direct() && !alive());
+    dead.textContent = direct() ? ALONE : lost;
+    opened?.setReadOnly(model.get("read_only") || !(alive() || direct()));
     stand();
   };
   const { body, dead, stand, end, alive } = frame(context, "text", { says, told: () => settle() });

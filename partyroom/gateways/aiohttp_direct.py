@@ -68,6 +68,8 @@ class Ear(Protocol):
 
     heard: bool
     """Set whenever anything arrives."""
+    closing: bool
+    """Set when the connection has ended: asyncio warns of each write from then on."""
 
 
 class Feed(asyncio.Protocol):
@@ -78,7 +80,7 @@ class Feed(asyncio.Protocol):
     """
 
     def __init__(self, handler: Any, reader: WebSocketReader, ear: Ear) -> None:
-        self.connection_lost = handler.connection_lost  # type: ignore[method-assign]
+        self._connection_lost = handler.connection_lost
         self.eof_received = handler.eof_received  # type: ignore[method-assign]
         self.pause_writing = handler.pause_writing  # type: ignore[method-assign]
         self.resume_writing = handler.resume_writing  # type: ignore[method-assign]
@@ -89,6 +91,11 @@ class Feed(asyncio.Protocol):
         """Bytes have arrived; what is wrong with them, the reader keeps for whoever receives."""
         self._ear.heard = True
         self._feed(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended, though the room may still be busy with what came before."""
+        self._ear.closing = True
+        self._connection_lost(exc)
 
 
 class DirectSocket(web.WebSocketResponse):

@@ -12,12 +12,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from partyroom import Limits, Lobby, Request, Response
+from partyroom import Connection, Limits, Lobby, Request, Response
 from partyroom.gateways import aiohttp as aiohttp_gateway
 from partyroom.gateways import aiohttp_direct
 from partyroom.gateways.aiohttp import Server, lifespan, routes
 from tests.gateways.socket_suite import SocketSuite
 from tests.gateways.suite import ROOM, ROOMS_ONLY, Echo, GatewaySuite, Serve, Served, within
+from tests.gateways.wire import TEXT, frame
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +40,34 @@ class TestDirect(SocketSuite):
     async def test_an_unmasked_frame_breaks_the_protocol(self, serve: Serve) -> None:
         await super().test_an_unmasked_frame_breaks_the_protocol(serve)
 
+    async def test_nothing_is_written_to_a_peer_that_has_gone_while_its_message_is_dealt_with(
+        self, serve: Serve, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """asyncio's own transports warn of each such write; uvloop's raise."""
+
+        class Busy(Echo):
+            def on_message(self, connection: Connection, message: str | bytes) -> Any:
+                return self.go.wait() if message == "wait" else self.room.broadcast(message)
+
+        served = await serve(Busy)
+        client, gone = await served.client(), await served.wire()
+        await gone.send(frame(TEXT, b"wait"))
+        gone.abort()
+        for number in range(50):
+            await client.send(str(number))
+            assert await within(client.recv()) == str(number)
+        Busy.go.set()
+        assert (await Busy.noted())[-1] == ("close", 1006, "", False)
+        assert not [record for record in caplog.records if record.name == "asyncio"]
+
 
 class TestPlain(TestDirect):
     """Messages go through ``WebSocketResponse.receive``."""
 
     direct = False
+    cannot: Mapping[str, str] = {
+        "test_nothing_is_written_to_a_peer_that_has_gone_while_its_message_is_dealt_with": "aiohttp tells who receives"
+    }
 
 
 class TestMounted(GatewaySuite):
@@ -85,9 +109,9 @@ class TestMounted(GatewaySuite):
 
 
 class Listener:
-    """Somebody who is told that bytes have arrived."""
+    """Somebody who is told that bytes have arrived, and that no more will."""
 
-    heard = False
+    heard = closing = False
 
 
 class TestTheShortWay:

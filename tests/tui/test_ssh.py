@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import pty
@@ -205,6 +206,7 @@ async def test_a_key_in_one_of_ten_sessions_is_seen_in_all_others(server: Server
             for one in shown:
                 await one.see("online", 60)
                 await one.see("P9", 60)
+            await eventually(lambda: gc.get_freeze_count() > 0)
             times = []
             for number in range(50):
                 typist, word = shown[number % 10], f"{chr(0x2800 + number)}"

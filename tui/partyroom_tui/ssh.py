@@ -12,6 +12,7 @@ talks to the channel alone, and the process's own output is put back when sessio
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -46,6 +47,8 @@ TICK: Final = 0.05
 """Seconds after which an escape key is one, and not the beginning of a longer sequence."""
 LOGIN: Final = 20
 """Seconds to show a key in."""
+SETTLED: Final = 2.0
+"""Seconds after which those who came or went have done so."""
 ALIVE: Final = 30
 """Seconds of silence after which a client is asked for a sign of life; three times, and it is let go."""
 
@@ -281,6 +284,7 @@ class Doors:
         self._here: Counter[str] = Counter()
         self._running: set[asyncio.Task[None]] = set()
         self._apps: WeakSet[JoinApp] = WeakSet()
+        self._settling: asyncio.TimerHandle | None = None
 
     def app(self, guest: Guest, driver: type[Driver]) -> JoinApp:
         """The app of a session."""
@@ -293,7 +297,24 @@ class Doors:
         """Run a session."""
         task = asyncio.create_task(session, name=name)
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
+        self._unsettled()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._unsettled()
+
+    def _unsettled(self) -> None:
+        """A session's app stays as long as it does: with ten of them, each full collection took 250 ms to find that."""
+        if self._settling is not None:
+            self._settling.cancel()
+        gc.unfreeze()
+        self._settling = asyncio.get_running_loop().call_later(SETTLED, self._settle) if self._running else None
+
+    def _settle(self) -> None:
+        self._settling = None
+        gc.collect()
+        gc.freeze()
 
     async def close(self) -> None:
         """End all sessions, and wait until they have left their rooms."""

@@ -159,7 +159,7 @@ class Admin(Party):
         store = self.lobby.store
         rows = await store.load(address)
         # The rooms are asked last: only one that keeps nothing but SQL or an alarm is not found before.
-        gone = is_deleted(rows) or (not rows and address not in await store.rooms(address.party))
+        gone = (not rows or is_deleted(rows)) and address not in await rooms(store, address.party)
         if gone and not known:
             raise Refused(404, f"There is no room {address}")
         await delete(self.lobby, address, time())

@@ -13,10 +13,11 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..documents.log import LEFT, PREFIX, deleted
-from ..errors import ProtocolError
+from ..errors import ProtocolError, StoreError
 from ..http import Address
 from ..storage import decode, encode
 from ..stores.base import Batch, Range, Store
+from ..stores.sql import SqlStore
 
 if TYPE_CHECKING:
     from ..lobby import Lobby
@@ -28,6 +29,8 @@ NAME = ".partyroom"
 LIST = Address(NAME, "deleted")
 REMEMBERED = 24 * 3600.0
 """Seconds for which a deleted document is remembered, at least."""
+ALL = 2**31
+"""More alarms than there are."""
 
 
 async def delete(lobby: Lobby, address: Address, now: float) -> None:
@@ -58,9 +61,21 @@ async def rooms(store: Store, party: str | None = None) -> set[Address]:
     """The rooms that have anything stored, of ``party`` or of all; those that are only remembered have not."""
     stored = set(await store.rooms(party)) - {LIST}
     for address in await _listed(store):
-        if address in stored and is_deleted(await _first(store, address)):
+        if address in stored and await _is_only_remembered(store, address):
             stored.remove(address)
     return stored
+
+
+async def _is_only_remembered(store: Store, address: Address) -> bool:
+    """Whether a room keeps nothing else: no alarm and no SQL database, which it may have got since."""
+    if not is_deleted(await _first(store, address)):
+        return False
+    if any(address == ringing for ringing, _ in await store.alarms(limit=ALL)):
+        return False
+    try:
+        return not isinstance(store, SqlStore) or await store.image(address) is None
+    except StoreError:  # a transaction is under way in it, or it is damaged: it is there
+        return False
 
 
 async def _clear_out(lobby: Lobby, now: float) -> None:

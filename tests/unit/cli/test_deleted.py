@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from pathlib import Path
 from urllib.parse import quote
 
@@ -100,6 +101,22 @@ async def test_its_room_is_not_there_and_can_be_restored(lobby: Lobby) -> None:
     assert await restore(lobby, dumped, replace=False) == [HERE]
     assert await rooms(lobby.store) == {HERE}
     assert await is_let_in(lobby, copy), "what it has is what was restored"
+
+
+@pytest.mark.parametrize("kept", ["an alarm", "a database", "a transaction"])
+async def test_its_room_is_there_again_with_all_that_it_keeps_since(lobby: Lobby, kept: str) -> None:
+    """Else a dump of all rooms would lack it, and a restore would take it for free."""
+    await write(lobby, HERE, "one")
+    await delete(lobby, HERE, now=0)
+    room = await lobby.room(HERE)
+    if kept == "an alarm":
+        await room.set_alarm(1e12)
+    else:
+        await room.sql("CREATE TABLE scores (score)")
+    async with room.sql.transaction() if kept == "a transaction" else nullcontext():
+        assert await rooms(lobby.store) == {HERE}
+    with pytest.raises(Refused, match="there already"):
+        await restore(lobby, (await dump(lobby, HERE)).splitlines(), replace=False)
 
 
 async def test_it_is_forgotten_with_the_first_deletion_after_a_day(lobby: Lobby) -> None:

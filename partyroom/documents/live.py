@@ -304,6 +304,7 @@ class LiveDocument:
         if replica.pending or (snapshot := replica.compact()) is None:
             raise ProtocolError("this update is not a whole document: it builds on others", CloseCode.POLICY_VIOLATION)
         async with meanwhile or nullcontext():
+            await self.whole()  # a slow update that has begun meanwhile would go on into the new history
             before, now = map(guard.state_vector, (self.replica.state_vector(), replica.state_vector()))
             self.last_write = self._log.replace(snapshot, before, now)
             self._open(replica)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from pycrdt import Doc, Text
@@ -10,9 +12,12 @@ from pycrdt import Doc, Text
 from partyroom import Lobby, MemoryStore
 from partyroom.documents import live, weigh
 from partyroom.errors import ProtocolError
+from partyroom.http import Address
 from partyroom.protocols import engine, yjs
+from partyroom.stores.base import Range
 from partyroom.testing import ManualClock, settle, visit
 from tests.unit.documents.client import PATH, Client, Notes, Shared, join
+from tests.unit.documents.test_lineage import document as written
 from tests.unit.documents.test_lineage import party_of
 from tests.unit.protocols.test_engine import MANY, prepended
 
@@ -45,6 +50,42 @@ def scales(monkeypatch: pytest.MonkeyPatch) -> Scales:
     monkeypatch.setattr(engine, "HURRY", 0.0)
     monkeypatch.setattr(engine, "HURRY_EACH", 0.0)
     return scales
+
+
+async def test_a_slow_update_that_comes_while_the_document_is_replaced_goes_with_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waits, ready, begun, looked_at = (asyncio.Event() for _ in range(4))
+
+    @asynccontextmanager
+    async def meanwhile() -> AsyncIterator[None]:
+        waits.set()
+        await ready.wait()
+        yield
+
+    async def look(work: Callable[..., object], *arguments: object) -> object:
+        begun.set()
+        await looked_at.wait()
+        return work(*arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", look)
+    store = MemoryStore()
+    async with Lobby({"notes": Notes}, store=store) as lobby, join(lobby) as ada, join(lobby, lineage="") as bob:
+        await ada.insert(0, "old")
+        document = party_of(lobby)._live
+        replacing = asyncio.create_task(document.replace(written("new"), meanwhile()))
+        await waits.wait()
+        slow = asyncio.create_task(ada.socket.send(yjs.update(written("x" * engine.LARGE))))
+        await begun.wait()
+        ready.set()
+        await settle()
+        looked_at.set()
+        await asyncio.gather(replacing, slow)
+        await document.whole()
+        await document.saved()
+        await bob.read()
+        assert str(bob.text) == "new"
+        assert not await store.load(Address("notes", "today"), Range(prefix="document/update/"))
 
 
 async def test_while_a_room_is_busy_with_an_update_its_clients_wait_and_other_rooms_do_not(scales: Scales) -> None:

@@ -29,6 +29,8 @@ class Watch:
         """Wait until a Python file changes; the target itself may have while it was being loaded."""
         from watchfiles import PythonFilter, awatch
 
+        # It tells of each file that it leaves alone, which in the folder of the log is that very log, without end.
+        logging.getLogger("watchfiles").setLevel(logging.WARNING)
         watch = awatch(self._folder, watch_filter=PythonFilter(), rust_timeout=FIRST_LOOK, yield_on_timeout=True)
         try:
             async for changes in watch:

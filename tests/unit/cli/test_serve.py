@@ -171,11 +171,12 @@ async def test_a_folder_that_another_process_serves_is_refused_in_one_line(tmp_p
 async def test_reload_starts_again_at_each_change_and_waits_while_the_file_is_broken(tmp_path: Path) -> None:
     file = tmp_path / "greet.py"
     file.write_text(PARTY.format(greeting="hello"))
-    async with Child.started("greet.py", "--reload", cwd=tmp_path) as child:
+    async with Child.started("greet.py", "--reload", "--log-level", "debug", cwd=tmp_path) as child:
         place = await child.address()
         url = f"ws://{place}/parties/greeter/any"
         async with connect(url) as client:
             assert await client.recv() == "hello"
+            (tmp_path / "no.program").touch()
             file.write_text(PARTY.format(greeting="welcome back"))
             with pytest.raises(ConnectionClosed):
                 await client.recv()
@@ -194,6 +195,7 @@ async def test_reload_starts_again_at_each_change_and_waits_while_the_file_is_br
         file.write_text("import nowhere\n")
         await child.line("partyroom: greet.py cannot be loaded: ModuleNotFoundError")
         assert await child.end(signal.SIGTERM, within=3) == 0
+    assert not [line for line in child.said if " change" in line and not line.startswith("partyroom: ")]
 
 
 async def test_a_lobby_of_ones_own_has_the_list_of_rooms_and_keeps_its_store(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ Its habits, found by experiment with 0.14.13:
   not to be trusted (``ReplicaBroken``); whoever keeps the accepted updates builds a new one from them.
 - An update is applied in one go, under Python's lock, and what was written by several at one place at one time takes
   its number squared: 5 s for 8,000 items that each of two people had put in front of a list (Yjs takes 10 s). Many
-  items cut in half take their number squared as well. So what could take long is applied in portions
-  (``Engine.applying``), each so small that it cannot.
+  items cut in half take their number squared as well, and many clients. So what could take long is applied in portions
+  (``Engine.applying``), each so small that it cannot. They cost ten times what the engine takes; so a state is read in
+  one go where it can be seen that it does not take long: ``protocols.crowding``.
 - What lacks a predecessor is kept by the engine, which reads and writes all of it anew with every update. So it never
   gets any: ``Portions`` hold it back.
 - An observer costs a third of applying an edit (0.8 microseconds of 3); taking it away meanwhile would cost twice that.
@@ -31,6 +32,7 @@ from pycrdt import Doc, TransactionEvent, merge_updates
 from ..errors import CloseCode, ProtocolError
 from ..limits import KIB
 from . import guard
+from .crowding import crowding
 from .guard import Summary
 from .portions import Portion, Portions
 
@@ -81,6 +83,9 @@ LARGE: Final = 256 * KIB
 
 READ_AT_ONCE: Final = AT_ONCE
 """Steps that reading back a state may take without a break."""
+
+READ_WHOLE: Final = 512 * KIB
+"""Bytes of a state that the engine reads in some 10 ms if it does not have to search."""
 
 SMALLEST: Final = 4
 """Bytes of an item, hardly ever less."""
@@ -235,21 +240,29 @@ class Engine:
                 self._turn = 0.0
                 yield None
 
-    def built(self, state: bytes) -> Steps[Engine]:
-        """Another document of this state, in portions unless it is small. Raises ``TooLong`` and ``ReplicaBroken``."""
+    def built(self, state: bytes, *, own: bool = False) -> Steps[Engine]:
+        """Another document of this state, in portions where it could take long. Raises ``TooLong`` and
+        ``ReplicaBroken``.
+
+        ``own`` says that the engine has written it just so: then nothing in it waits for what never comes.
+        """
         if min(self.items, len(state) // SMALLEST) ** 2 <= READ_AT_ONCE:
             return self.built_at_once(state)
+        if own and len(state) <= READ_WHOLE:
+            items, most = yield from elsewhere(len(state), partial(crowding, state))
+            if most <= READ_AT_ONCE:
+                return self.built_at_once(state, items)
         summary = yield from checked(state)
         other = self._blank()
         portions = yield from elsewhere(len(state), lambda: Portions((state, summary)))
         yield from other.applying(portions, {}, hurry(summary))
         return other
 
-    def built_at_once(self, state: bytes) -> Engine:
-        """Another document of this state. Raises ``ReplicaBroken``."""
+    def built_at_once(self, state: bytes, items: int | None = None) -> Engine:
+        """Another document of this state, of so many items at most. Raises ``ReplicaBroken``."""
         other = self._blank()
         other.apply(state)
-        other.items = len(state) // SMALLEST
+        other.items = len(state) // SMALLEST if items is None else items
         return other
 
     def _blank(self) -> Engine:

@@ -148,7 +148,7 @@ class Replica:
             return None
         snapshot, clocks = self.snapshot(), dict(self._clocks)
         try:
-            copy = yield from self._engine.built(snapshot)
+            copy = yield from self._engine.built(snapshot, own=True)
         except ProtocolError:
             return None
         except TooLong:

@@ -47,6 +47,7 @@ def scales(monkeypatch: pytest.MonkeyPatch) -> Scales:
     scales = Scales()
     monkeypatch.setattr(live, "loads_soon", scales)
     monkeypatch.setattr(engine, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(engine, "READ_WHOLE", 0)
     monkeypatch.setattr(engine, "HURRY", 0.0)
     monkeypatch.setattr(engine, "HURRY_EACH", 0.0)
     return scales

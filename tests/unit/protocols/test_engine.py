@@ -19,6 +19,7 @@ from tests.unit.protocols.test_replica import clocks, text_of, typed
 def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is not applied at once takes too long."""
     monkeypatch.setattr(module, "READ_AT_ONCE", 0)
+    monkeypatch.setattr(module, "READ_WHOLE", 0)
     monkeypatch.setattr(module, "HURRY", 0.0)
     monkeypatch.setattr(module, "HURRY_EACH", 0.0)
 

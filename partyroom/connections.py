@@ -77,7 +77,7 @@ class Connections:
         self.unsaid.append((frame, self._named(without) if without else NOBODY))
 
     def _named(self, some: Collection[Connection | str]) -> Set[Connection]:
-        named = set[Connection]()
+        named: set[Connection] = set()
         for one in some:
             if isinstance(one, str):
                 named.update(self._by_id.get(one, ()))
@@ -91,8 +91,11 @@ class Connections:
         if not unsaid:
             return
         self.unsaid = []
-        whole = Frame.joined([frame for frame, _ in unsaid])
-        left_out = unsaid[0][1] if len(unsaid) == 1 else {one for _, some in unsaid for one in some}
+        if len(unsaid) == 1:  # the common case
+            whole, left_out = unsaid[0]
+        else:
+            whole = Frame.joined([frame for frame, _ in unsaid])
+            left_out = {one for _, some in unsaid for one in some}
         most_waiting = self._most_waiting
         for connection, write in self._everyone.items():
             # Not `connection.deliver(whole)`: this is done for each of a hundred at every message.

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from struct import pack
+from typing import Final
 
 __all__ = ["CLOSE", "PING", "PONG", "Frame", "control", "header", "sayable"]
 
-TEXT, BINARY, CLOSE, PING, PONG = 0x1, 0x2, 0x8, 0x9, 0xA
+TEXT, BINARY, CLOSE, PING, PONG = OPCODES = 0x1, 0x2, 0x8, 0x9, 0xA
+
+SHORT: Final = {opcode: [bytes((0x80 | opcode, length)) for length in range(126)] for opcode in OPCODES}
+"""The headers of payloads under 126 bytes, by opcode and length."""
 
 
 def header(opcode: int, length: int) -> bytes:
     """The header of an unfragmented, unmasked frame of ``length`` payload bytes (RFC 6455 section 5.2)."""
     if length < 126:
-        return bytes((0x80 | opcode, length))
+        return SHORT[opcode][length]
     if length < 65536:
         return pack("!BBH", 0x80 | opcode, 126, length)
     return pack("!BBQ", 0x80 | opcode, 127, length)
@@ -42,7 +46,11 @@ class Frame:
 
     def __init__(self, message: str | bytes | bytearray | memoryview) -> None:
         if isinstance(message, str):
-            self.wire = _text(message)
+            try:
+                payload = message.encode()
+            except UnicodeEncodeError:
+                payload = sayable(message).encode()
+            self.wire = header(TEXT, len(payload)) + payload
         elif isinstance(message, (bytes, bytearray, memoryview)):
             message = bytes(message)  # the caller may change it before the last client has read it
             self.wire = header(BINARY, len(message)) + message
@@ -62,11 +70,3 @@ class Frame:
 
     def __repr__(self) -> str:
         return f"<Frame {len(self.messages)} messages>"
-
-
-def _text(message: str) -> bytes:
-    try:
-        payload = message.encode()
-    except UnicodeEncodeError:
-        payload = sayable(message).encode()
-    return header(TEXT, len(payload)) + payload

@@ -69,9 +69,9 @@ class Owner(Protocol):
 class Room:
     """One live room, as its party (``self.room``) and the gateways see it."""
 
-    __slots__ = ("__weakref__", "_alarms", "_arriving", "_clock", "_connections", "_hooks", "_overwrite", "_owner",
-                 "_party_class", "_sql", "_tasks", "address", "env", "life", "limits", "memory", "parties",
-                 "since", "storage")  # fmt: skip
+    __slots__ = ("__weakref__", "_alarms", "_answers", "_arriving", "_clock", "_connections", "_hibernates", "_hooks",
+                 "_overwrite", "_owner", "_party_class", "_sql", "_tasks", "address", "env", "life", "limits",
+                 "memory", "parties", "since", "storage")  # fmt: skip
 
     def __init__(
         self,
@@ -101,13 +101,15 @@ class Room:
         self.memory: dict[str, Any] = {}
         """What a hibernating party leaves for the next one, in the memory of the process: gone when the room stops."""
         self._party_class = party_class
+        self._answers = party_class.auto_response
+        self._hibernates = party_class.hibernate
         self._alarms = alarms
         self._clock = clock
         self._owner = owner
         self._connections = Connections(tick, limits.buffer)
         self._arriving = 0
         self._overwrite: Callable[[], Write] | None = None
-        self.life = Life(self, clock, hibernate=party_class.hibernate)
+        self.life = Life(self, clock, hibernate=self._hibernates)
         """Starts and stops the party."""
         self._hooks = Hooks(address, self.life)
         self._tasks = Tasks(address, self.life.touch)
@@ -237,11 +239,11 @@ class Room:
         """
         if connection.closed or not connection.spend(message):
             return DONE
-        answers = self._party_class.auto_response
+        answers = self._answers
         if answers and isinstance(message, str) and (answer := answers.get(message)) is not None:
             connection.send(answer)
             return DONE
-        if self._party_class.hibernate:
+        if self._hibernates:
             try:
                 if self._party_class.auto_answer(self, connection, message):
                     return DONE
@@ -256,7 +258,7 @@ class Room:
             return self._hooks.failed(connection, "on_message", error)
         if result is not None:
             return self._hooks.finish(connection, "on_message", result)
-        if self._party_class.hibernate:
+        if self._hibernates:
             self.life.touch()
         return DONE
 

@@ -316,7 +316,7 @@ class Replica:
     def _retry(self, moved: set[int]) -> Steps[None]:
         """Applies what waited, now that these clients have come further, until nothing moves any more."""
         while moved and self._waiting:
-            further = set[int]()
+            further: set[int] = set()
             for waiting in self._waiting:
                 if waiting.portions.wakes(moved, self._clocks):
                     _, also = yield from self._through(waiting.portions)

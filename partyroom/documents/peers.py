@@ -68,7 +68,9 @@ class Peers:
         try:
             return self._peers[connection]
         except KeyError:
-            peer = self._peers[connection] = Peer(chunks.Reassembler(self._room.limits.message))
+            peer = Peer(chunks.Reassembler(self._room.limits.message))
+            if not connection.closed:  # else it has left, and nobody would remove it again
+                self._peers[connection] = peer
             return peer
 
     def __iter__(self) -> Iterator[tuple[Connection, Peer]]:
@@ -83,7 +85,8 @@ class Peers:
 
     def present(self, connection: Connection, update: bytes) -> None:
         """Take in an awareness update and pass on what of it counts; raises ``ProtocolError``."""
-        self._tell(self.awareness.apply(connection, update, identity(connection.request)))
+        if not connection.closed:  # it may have left while the document was busy
+            self._tell(self.awareness.apply(connection, update, identity(connection.request)))
 
     def _tell(self, change: Change | None) -> None:
         if change is not None:

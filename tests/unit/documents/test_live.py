@@ -116,6 +116,25 @@ async def test_while_a_room_is_busy_with_an_update_its_clients_wait_and_other_ro
         assert sorted(str(bob.text)) == sorted("small bob " + "b" * MANY)
 
 
+async def test_who_leaves_while_its_room_is_busy_leaves_nothing_behind(scales: Scales) -> None:
+    scales.go_on.clear()
+    async with Lobby({"notes": Notes}, clock=ManualClock()) as lobby, join(lobby) as ada, join(lobby) as bob:
+        slow = asyncio.create_task(ada.socket.send(yjs.update(prepended(2, MANY, "b", "body"))))
+        await scales.until_asked()
+        shows = asyncio.create_task(bob.present('{"user":"bob"}'))
+        await settle()
+        room = party_of(lobby).room
+        for client in ada, bob:
+            assert client.socket.connection is not None
+            await room.leave(client.socket.connection, 1006)
+        scales.go_on.set()
+        await asyncio.gather(slow, shows)
+        await party_of(lobby)._live.whole()
+        await settle()
+        assert not len(party_of(lobby).awareness)
+        assert not list(party_of(lobby)._peers)
+
+
 async def test_an_update_that_would_take_too_long_is_refused_with_a_reason_and_costs_nobody_anything(
     scales: Scales,
 ) -> None:

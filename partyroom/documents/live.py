@@ -319,7 +319,9 @@ class LiveDocument:
         retired = self._log.retired
         if not retired:
             return False
-        return any(clock > retired.get(client, clock) for client, clock in guard.state_vector(state_vector).items())
+        theirs, known = map(guard.state_vector, (state_vector, self.replica.state_vector()))
+        # Who has gone on from where the history was replaced has been let in, with no more than that.
+        return any(clock > retired.get(client, clock) >= known.get(client, 0) for client, clock in theirs.items())
 
 
 def _nothing() -> None:

@@ -186,6 +186,22 @@ class TestWhoDoesNot:
                 await socket.send(yjs.sync_step1(dropped.get_state()))
                 assert close_code(again) == 4410
 
+    async def test_may_come_back_with_what_it_has_written_in_the_new_history(self, lobby: Lobby) -> None:
+        """As the page of a document that was deleted and has been brought back."""
+        async with join(lobby) as ada:
+            await ada.insert(0, "kept")
+            kept = ada.doc.get_update()
+            await ada.insert(4, " and dropped")
+            await party_of(lobby).replace(kept)
+        page: Doc[Any] = Doc(client_id=ada.doc.client_id)
+        page.apply_update(kept)
+        async with join(lobby, doc=page) as again:
+            await again.insert(4, ", and more")
+        again.text.insert(0, "offline: ")
+        async with join(lobby, doc=page) as once_more:
+            assert close_code(once_more) is None
+            assert str(party_of(lobby).doc.get("body", type=Text)) == "offline: kept, and more"
+
 
 class TestReplacing:
     async def test_is_one_batch_and_is_on_disk_when_it_returns(self) -> None:

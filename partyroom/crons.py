@@ -118,9 +118,8 @@ class Crons:
         Raises ``UnknownCronError`` for a name that is not scheduled, and what ``on_cron`` raised.
         """
         if name not in self._schedules:
-            raise UnknownCronError(
-                f"there is no cron {name!r} here, only {', '.join(self._schedules) or 'none at all'}"
-            )
+            others = f"only {', '.join(self._schedules)}" if self._schedules else "nor any other"
+            raise UnknownCronError(f"there is no cron {name!r} here, {others}")
         task = self._running.get(name) or self._begin(name, self._clock.now())
         await asyncio.shield(task)
 

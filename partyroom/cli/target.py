@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -26,6 +27,9 @@ from ..party import Party
 from ..stores.base import Store
 
 __all__ = ["TargetBroken", "TargetError", "is_file", "load", "party"]
+
+_OURS = re.compile(rf"importlib|^<frozen |^{re.escape(str(Path(__file__).parents[1]))}[/\\]")
+"""Files in which nobody looks for what is wrong with theirs: Python's (``os.environ`` is one) and this package."""
 
 
 class TargetError(PartyroomError):
@@ -118,6 +122,6 @@ def _blame(name: str, error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         said, where = error.msg, f"{error.filename}:{error.lineno}"
     else:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _OURS.search(frame.filename)]
         where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else name
     return " ".join(f"{name} cannot be loaded: {type(error).__name__}: {said} ({where})".split())

@@ -92,6 +92,7 @@ WRONG = {
     "broken_app": "broken_app cannot be loaded: ModuleNotFoundError: No module named 'broken_app.inner' "
     "({folder}/broken_app/__init__.py:1)",
     "raises.py": "raises.py cannot be loaded: RuntimeError: on several lines ({folder}/raises.py:2)",
+    "environ.py": "environ.py cannot be loaded: KeyError: 'NO_SUCH_SECRET' ({folder}/environ.py:2)",
     "exits.py": "exits.py cannot be loaded: SystemExit: 3 ({folder}/exits.py:1)",
 }
 
@@ -108,6 +109,7 @@ def wrong(folder: Path) -> Path:
     write("imports.py", "import nope\n")
     write("broken_app/__init__.py", "import broken_app.inner\n")
     write("raises.py", "def fail():\n    raise RuntimeError('on\\nseveral lines')\nfail()\n")
+    write("environ.py", "import os\nos.environ['NO_SUCH_SECRET']\n")
     write("exits.py", "raise SystemExit(3)\n")
     return folder
 

@@ -52,28 +52,51 @@ class Tick:
     A call may ask for more; those are made in the same run.
     """
 
-    __slots__ = ("_call_soon", "_calls", "ending")
+    __slots__ = ("_after_read", "_at_end", "_call_soon", "_reading", "ending")
 
     def __init__(self) -> None:
         self.ending = False
-        """Whether the calls are being made now."""
-        self._calls: list[Callable[[], object]] = []
+        """Whether such calls are being made now."""
+        self._at_end: list[Callable[[], object]] = []
+        self._after_read: list[Callable[[], object]] = []
+        self._reading = False
         self._call_soon: Callable[..., object] | None = None
 
     def at_end(self, call: Callable[[], object]) -> None:
         """Make ``call`` soon: after what runs now, before anything new is read from the network."""
-        if not self._calls:
+        if not self._at_end:
             if self._call_soon is None:  # found once: get_running_loop() costs Python 3.11 a system call
                 self._call_soon = asyncio.get_running_loop().call_soon
-            self._call_soon(self._run)
-        self._calls.append(call)
+            self._call_soon(self._end)
+        self._at_end.append(call)
 
-    def _run(self) -> None:
+    def after_read(self, call: Callable[[], object]) -> None:
+        """Make ``call`` when what a client has sent is dealt with: a turn of the event loop less. Else ``at_end``."""
+        if self._reading:
+            self._after_read.append(call)
+        else:
+            self.at_end(call)
+
+    def read(self, feed: Callable[[bytes], object], data: bytes) -> None:
+        """Let ``feed`` deal with what a client has sent."""
+        self._reading = True
+        try:
+            feed(data)
+        finally:
+            self._reading = False
+            if self._after_read:
+                self._make(self._after_read)
+                self._after_read = []
+
+    def _end(self) -> None:
+        self._make(self._at_end)
+        self._at_end = []
+
+    def _make(self, calls: list[Callable[[], object]]) -> None:
         self.ending = True
-        for call in self._calls:  # grows while it runs
+        for call in calls:  # grows while it runs
             try:
                 call()
             except Exception:  # a bug of ours; it must not silence the other clients
                 log.exception("a call at the end of a loop tick failed")
-        self._calls = []
         self.ending = False

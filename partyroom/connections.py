@@ -2,7 +2,8 @@
 
 A broadcast costs one list entry when it is made. When the loop tick ends, or earlier where order asks for it, all that
 was said to everyone is joined once and handed to each connection in one piece, so a burst to a hundred clients costs a
-hundred writes and not a hundred for each message.
+hundred writes and not a hundred for each message. Where a room has had one message a tick of late, nothing would be
+joined: its messages are handed on when the read that they came in is dealt with.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from .frame import Frame
 __all__ = ["Connections"]
 
 NOBODY: Final[Set[Connection]] = frozenset()
+ALONE: Final = 4
+"""Ticks in a row with one message each, after which no other is waited for..."""
+LOOK: Final = 16
+"""...so many times; then a tick is awaited to see whether it still has one."""
 
 
 class Connections:
     """The connections of one room, the oldest first."""
 
-    __slots__ = ("_by_id", "_everyone", "_most_waiting", "_tick", "unsaid")
+    __slots__ = ("_alone", "_by_id", "_everyone", "_most_waiting", "_tick", "unsaid")
 
     def __init__(self, tick: Tick, most_waiting: int) -> None:
         self.unsaid: list[tuple[Frame, Set[Connection]]] = []
@@ -31,6 +36,8 @@ class Connections:
         """Each with its ``write``."""
         self._by_id: dict[str, list[Connection]] = {}
         self._tick = tick
+        self._alone = 0
+        """How many messages in a row had no other in their tick, as far as was looked."""
         self._most_waiting = most_waiting
 
     def __len__(self) -> int:
@@ -73,7 +80,8 @@ class Connections:
     def broadcast(self, frame: Frame, without: Collection[Connection | str] = ()) -> None:
         """Say something to everyone but those in ``without`` (connections or ids)."""
         if not self.unsaid:
-            self._tick.at_end(self.hand_on)
+            soon = self._tick.at_end if self._alone < ALONE else self._tick.after_read
+            soon(self.hand_on)
         self.unsaid.append((frame, self._named(without) if without else NOBODY))
 
     def _named(self, some: Collection[Connection | str]) -> Set[Connection]:
@@ -93,7 +101,9 @@ class Connections:
         self.unsaid = []
         if len(unsaid) == 1:  # the common case
             whole, left_out = unsaid[0]
+            self._alone = self._alone + 1 if self._alone < ALONE + LOOK else ALONE - 1
         else:
+            self._alone = 0
             whole = Frame.joined([frame for frame, _ in unsaid])
             left_out = {one for _, some in unsaid for one in some}
         most_waiting = self._most_waiting

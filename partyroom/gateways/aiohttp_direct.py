@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from aiohttp import WSMessage, WSMsgType, web
 from aiohttp._websocket.reader import WebSocketDataQueue, WebSocketReader
 
+from ..clock import Tick
 from ..connection import Connection
 from ..frame import Frame
 from ..room import DONE, Room
@@ -70,6 +71,8 @@ class Ear(Protocol):
     """Set whenever anything arrives."""
     closing: bool
     """Set when the connection has ended: asyncio warns of each write from then on."""
+    tick: Tick
+    """Ended by what arrives."""
 
 
 class Feed(asyncio.Protocol):
@@ -86,11 +89,12 @@ class Feed(asyncio.Protocol):
         self.resume_writing = handler.resume_writing  # type: ignore[method-assign]
         self._feed = reader.feed_data
         self._ear = ear
+        self._read = ear.tick.read
 
     def data_received(self, data: bytes) -> None:
         """Bytes have arrived; what is wrong with them, the reader keeps for whoever receives."""
         self._ear.heard = True
-        self._feed(data)
+        self._read(self._feed, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended, though the room may still be busy with what came before."""

@@ -41,12 +41,12 @@ class Wire(Protocol):
 class Socket:
     """One WebSocket as a Transport."""
 
-    __slots__ = ("_flush", "_lobby", "_out", "_queued", "_tick", "_wire", "_wire_size", "_wire_write", "closing",
-                 "heard", "listening", "pinged")  # fmt: skip
+    __slots__ = ("_flush", "_lobby", "_out", "_queued", "_wire", "_wire_size", "_wire_write", "closing",
+                 "heard", "listening", "pinged", "tick")  # fmt: skip
 
     def __init__(self, lobby: Lobby, wire: Wire) -> None:
         self._lobby = lobby
-        self._tick = lobby.tick
+        self.tick = lobby.tick
         self._wire = wire
         self._out: list[bytes] = []
         self._queued = 0
@@ -62,11 +62,11 @@ class Socket:
         self._flush = self.flush
 
     def write(self, frame: Frame) -> int:
-        """Write a message when this loop tick ends, which may be now; returns how many bytes were waiting before."""
+        """Write a message when this loop tick ends, or sooner; returns how many bytes were waiting before."""
         if self.closing:
             return 0
         waiting = self._queued + self._wire_size()
-        if self._tick.ending and not self._queued:
+        if self.tick.ending and not self._queued:
             try:  # noqa: SIM105 (a context manager costs as much as the call)
                 self._wire_write(frame.wire)
             except RuntimeError:  # uvloop: it has ended
@@ -76,9 +76,9 @@ class Socket:
         return waiting
 
     def queue(self, wire: bytes) -> None:
-        """Queue encoded frames for the end of this loop tick."""
+        """Queue encoded frames for the end of this read, or of this loop tick."""
         if not self._out:
-            self._tick.at_end(self._flush)
+            self.tick.after_read(self._flush)
         self._out.append(wire)
         self._queued += len(wire)
 

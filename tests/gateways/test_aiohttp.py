@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from partyroom import Connection, Limits, Lobby, Request, Response
+from partyroom.clock import Tick
 from partyroom.gateways import aiohttp as aiohttp_gateway
 from partyroom.gateways import aiohttp_direct
 from partyroom.gateways.aiohttp import Server, lifespan, routes
@@ -112,6 +113,7 @@ class Listener:
     """Somebody who is told that bytes have arrived, and that no more will."""
 
     heard = closing = False
+    tick = Tick()
 
 
 class TestTheShortWay:

@@ -44,6 +44,38 @@ class TestTick:
         assert made == ["flushed", "again"]
         assert len(caplog.records) == 1
 
+    async def test_what_a_client_causes_is_done_when_it_has_been_dealt_with(self) -> None:
+        tick, made = Tick(), list[str]()
+
+        def feed(data: bytes) -> None:
+            tick.at_end(partial(made.append, "at the end"))
+            tick.after_read(partial(made.append, "after it"))
+            made.append(data.decode())
+
+        tick.read(feed, b"read")
+        assert made == ["read", "after it"]
+        await asyncio.sleep(0)
+        assert made == ["read", "after it", "at the end"]
+
+    async def test_and_where_nothing_is_read_at_the_end_of_the_turn(self) -> None:
+        tick, made = Tick(), list[str]()
+        tick.after_read(partial(made.append, "done"))
+        assert made == []
+        await asyncio.sleep(0)
+        assert made == ["done"]
+
+    async def test_also_when_it_could_not_be_dealt_with(self) -> None:
+        tick, made = Tick(), list[str]()
+
+        def feed(data: bytes) -> None:
+            tick.after_read(partial(made.append, "done"))
+            raise ValueError(data)
+
+        with pytest.raises(ValueError, match="bad"):
+            tick.read(feed, b"bad")
+        assert made == ["done"]
+        assert not tick.ending
+
 
 class TestLoopClock:
     async def test_a_timer_calls_back_and_may_be_cancelled(self) -> None:

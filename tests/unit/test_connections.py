@@ -8,7 +8,7 @@ import pytest
 
 from partyroom.clock import Tick
 from partyroom.connection import Connection
-from partyroom.connections import Connections
+from partyroom.connections import ALONE, LOOK, Connections
 from partyroom.frame import Frame
 from partyroom.http import Request
 from partyroom.limits import DEFAULTS, Limits
@@ -31,7 +31,8 @@ class Crowd:
     """Connections and the transports of those in it."""
 
     def __init__(self, limits: Limits = DEFAULTS) -> None:
-        self.connections = Connections(Tick(), limits.buffer)
+        self.tick = Tick()
+        self.connections = Connections(self.tick, limits.buffer)
         self.transports: dict[Connection, CountingTransport] = {}
         self._limits = limits
 
@@ -41,6 +42,10 @@ class Crowd:
         self.transports[connection] = transport
         self.connections.add(connection)
         return connection
+
+    def say(self, text: str) -> None:
+        """Somebody says something, and the event loop reads it."""
+        self.tick.read(lambda data: self.connections.broadcast(Frame(data.decode())), text.encode())
 
     def heard(self, connection: Connection) -> list[str | bytes]:
         return list(self.transports[connection].messages)
@@ -94,6 +99,26 @@ class TestBroadcast:
         for member in members:
             assert crowd.heard(member) == [str(number) for number in range(100)]
             assert crowd.transports[member].writes == 1
+
+    async def test_where_one_is_said_a_tick_no_other_is_waited_for(self, crowd: Crowd) -> None:
+        alice = crowd.join("alice")
+        for _ in range(ALONE):
+            crowd.say("x")
+            assert len(crowd.heard(alice)) < ALONE
+            await settle()
+        crowd.say("at once")
+        assert crowd.heard(alice)[ALONE:] == ["at once"]
+
+    async def test_until_several_are_said_in_one(self, crowd: Crowd) -> None:
+        alice = crowd.join("alice")
+        for _ in range(ALONE):
+            crowd.say("x")
+            await settle()
+        for _ in range(10 * LOOK):
+            crowd.say("y")
+        await settle()
+        assert len(crowd.heard(alice)) == ALONE + 10 * LOOK
+        assert crowd.transports[alice].writes < ALONE + LOOK + 5
 
     async def test_what_is_sent_to_one_keeps_its_place_among_what_is_said_to_all(self, crowd: Crowd) -> None:
         alice, bob = crowd.join("alice"), crowd.join("bob")
@@ -175,7 +200,7 @@ class TestBroadcast:
                     one.send(str(number))
                     expected[one].append(str(number))
                 case "say":
-                    crowd.connections.broadcast(Frame(str(number)))
+                    crowd.say(str(number)) if rng.random() < 0.5 else crowd.connections.broadcast(Frame(str(number)))
                     for one in present:
                         expected[one].append(str(number))
                 case "say but" if present:

@@ -23,8 +23,9 @@ def _note(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(_note)
 
 
-def pytest_collection_finish() -> None:
-    """What importing the tests has started is nobody's."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What was started before, by tests elsewhere or by importing them, is not of this test; its fixtures are."""
     _started.clear()
 
 
@@ -32,6 +33,4 @@ def pytest_collection_finish() -> None:
 def nothing_is_started(request: pytest.FixtureRequest) -> Iterator[None]:
     """Only what is marked ``slow`` starts processes or servers, so that ``make unit`` stays quick."""
     yield
-    started = _started.copy()  # also by the fixtures that it came to first
-    _started.clear()
-    assert not started or request.node.get_closest_marker("slow"), f"{started}: mark this test as slow"
+    assert not _started or request.node.get_closest_marker("slow"), f"{_started}: mark this test as slow"

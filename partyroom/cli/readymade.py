@@ -75,16 +75,16 @@ class Chat(Party):
         """Tell those who stay how many they are."""
         self._count()
 
-    def on_message(self, connection: Connection, message: str | bytes) -> None:
-        """Say it to all, and remember it."""
+    async def on_message(self, connection: Connection, message: str | bytes) -> None:
+        """Remember it, and say it to all: what is seen outlives the server."""
         try:
             said = _said(message)
         except ValueError as error:
             connection.send_json({"type": "error", "message": str(error)})
             return
         key = self._next_key(said["at"])
+        await self.room.storage.put(key, said)
         self.messages[key] = said
-        self.room.storage.put(key, said)
         for old in list(self.messages)[:-HISTORY]:
             del self.messages[old]
             self.room.storage.delete(old)

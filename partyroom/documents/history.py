@@ -241,8 +241,9 @@ class History:
         async with self._lock:
             await self._scribe.write_down()
             beats = await self._scribe.beats.since()
+            saved = [version.at for version in await self.versions.all() if version.reason == "named"]
             before = None
-            while (burst := last_burst(beats, who, before)) is not None:
+            while (burst := last_burst(beats, who, before, saved)) is not None:
                 if await self._take(beats, burst, "undo", author):
                     return True
                 before = burst.beats[0]

@@ -1,8 +1,9 @@
 """Undo: what one author did last, and the edit that takes it back while everybody else's stays.
 
-A *burst* is what an author did without a pause, half a minute of it at most. It is found in the beats that are kept, as
-is what has been taken back already; so undo survives restarts and the compaction of the log, and costs nobody anything
-who does not use it. What was deleted is copied from the version before the burst, or from the beats since.
+A *burst* is what an author did without a pause and with no version saved in between, half a minute of it at most. It is
+found in the beats that are kept, as is what has been taken back already; so undo survives restarts and the compaction
+of the log, and costs nobody anything who does not use it. What was deleted is copied from the version before the burst,
+or from the beats since.
 """
 
 from __future__ import annotations
@@ -35,8 +36,11 @@ class Burst(NamedTuple):
     began: float
 
 
-def last_burst(beats: list[Beat], who: str, before: int | None = None) -> Burst | None:
-    """What an author did last (before beat ``before``) that has not been taken back."""
+def last_burst(beats: list[Beat], who: str, before: int | None = None, saved: Collection[float] = ()) -> Burst | None:
+    """What an author did last (before beat ``before``) that has not been taken back.
+
+    It does not reach over the times at which somebody has ``saved`` what was there.
+    """
     gone = {number for taking in _taken_back(beats, who) for number in taking.of}
     run: list[Beat] = []
     for beat in reversed(beats):
@@ -45,6 +49,8 @@ def last_burst(beats: list[Beat], who: str, before: int | None = None) -> Burst 
         if all(author.who != who for author, _ in beat.edits):
             continue
         if run and (run[-1].began - beat.ended > BREAK or run[0].ended - beat.began > LONGEST):
+            break
+        if run and any(beat.ended <= time <= run[-1].began for time in saved):
             break
         run.append(beat)
     return Burst(who, tuple(beat.number for beat in reversed(run)), run[-1].began) if run else None

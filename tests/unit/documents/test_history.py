@@ -452,6 +452,19 @@ async def test_undo_takes_back_ones_last_burst_and_leaves_everybody_elses(lobby:
         assert str(ada.text) == " world"
 
 
+async def test_undo_does_not_reach_over_a_version_that_was_saved(lobby: Lobby) -> None:
+    async with join(lobby, "?_pk=ada") as ada:
+        await ada.insert(0, "one")
+        await passes(lobby, 0.3)
+        await party_of(lobby).save_version("first")
+        await passes(lobby, 0.3)
+        await ada.insert(3, ", two")
+        for expected in ("one", ""):
+            assert await party_of(lobby).undo(ADA)
+            await ada.read()
+            assert str(ada.text) == expected
+
+
 async def test_undo_knows_a_connection_and_what_one_wrote_again_ends_redo(lobby: Lobby) -> None:
     async with join(lobby, "?_pk=ada") as ada:
         await ada.insert(0, "one")

@@ -140,6 +140,16 @@ async def test_a_narrow_terminal_folds_the_side_panel_away(server: Server, room:
         assert ada.app.focused is ada.part(SharedTextArea)
 
 
+async def test_a_wide_one_goes_to_the_chat_first(server: Server, room: str, tmp_path: Path) -> None:
+    async with in_room(server.host, room, "Ada", tmp_path) as ada:
+        await ada.press("f2", "h", "i", "enter")
+        await ada.see("hi")
+        assert ada.part(SharedTextArea).text == ""
+        await ada.press("f2")
+        assert not ada.room.side_is_seen
+        assert ada.app.focused is ada.part(SharedTextArea)
+
+
 async def test_strange_presence_is_shown_as_far_as_it_can_be(server: Server, room: str, tmp_path: Path) -> None:
     async with (
         in_room(server.host, room, "Ada", tmp_path) as ada,

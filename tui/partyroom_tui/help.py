@@ -21,7 +21,7 @@ Whoever is in this room sees what you do while you do it, here, in a browser or 
 """
 KEYS: Final = {
     "F1": "this page",
-    "F2": "people and chat: show them, or fold them away",
+    "F2": "to the chat; from there, fold people and chat away",
     "F3": "links that bring others in",
     "F4": "leave the room",
     "Ctrl+PgUp / PgDn": "the tab before, the next tab",

@@ -233,8 +233,9 @@ class RoomScreen(Screen[None]):
     # -- the side panel ----------------------------------------------------------------------------------------------
 
     def action_side(self) -> None:
-        """Fold the side panel away, or show it; where there is no room for both it takes the tabs' place."""
-        self.toggle_class("-side" if self.has_class("-narrow") else "-aside")
+        """Go to the chat, in the side panel; from there, fold that away. If narrow, it takes the tabs' place."""
+        if not self.side_is_seen or self.query_one("#chat Input").has_focus:
+            self.toggle_class("-side" if self.has_class("-narrow") else "-aside")
         if self.side_is_seen:
             self._unread = 0
             self.query_one(StatusBar).note = ""
@@ -280,6 +281,6 @@ class RoomScreen(Screen[None]):
             yield f"Follow {who}", "Go where they go", lambda id=id: self.follow(id)  # type: ignore[misc]
         if self.following is not None:
             yield "Follow nobody", "Stay where you are", lambda: self.follow(None)
-        yield "People and chat", "Fold the side panel away, or show it", self.action_side
+        yield "People and chat", "Go there; from there, fold it away", self.action_side
         yield "Share this room", "Links for browsers, terminals and programs", self.action_share
         yield "Leave this room", "Back to the lobby", self.action_leave

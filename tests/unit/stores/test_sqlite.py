@@ -266,5 +266,6 @@ async def test_close_ends_its_threads_and_leaves_one_file_and_its_lock(path: Pat
     await store.apply(HERE, Batch(puts={"a": b""}))
     await asyncio.gather(*(store.load(HERE) for _ in range(10)))
     await store.close()
-    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("partyroom-")]
+    of_stores = "partyroom-writer", "partyroom-reader"
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith(of_stores)]
     assert sorted(file.name for file in path.parent.iterdir()) == ["rooms.db", "rooms.db.lock"]

@@ -263,7 +263,7 @@ class Replica:
     def _apply(self, update: bytes, summary: Summary, *, news: bool) -> bool:
         engine = self._engine
         engine.items += summary.structs + len(summary.marks)
-        fired = engine.apply(update)
+        fired = engine.apply(update, watch=not news)
         if not news:
             return fired
         clocks = self._clocks

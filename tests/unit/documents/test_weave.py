@@ -24,9 +24,9 @@ def test_what_would_keep_the_engine_busy_is_brought_together_in_small_portions(m
     sizes: list[int] = []
     apply = Engine.apply
 
-    def counted(self: Engine, update: bytes) -> bool:
+    def counted(self: Engine, update: bytes, *, watch: bool = False) -> bool:
         sizes.append(check(update).structs)
-        return apply(self, update)
+        return apply(self, update, watch=watch)
 
     monkeypatch.setattr(Engine, "apply", counted)
     ada, bob = prepended(1, MANY, "a"), prepended(2, MANY, "b")

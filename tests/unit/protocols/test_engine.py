@@ -177,3 +177,23 @@ def test_a_state_holds_what_waited_for_something_that_server_code_has_brought() 
     replica.doc.apply_update(first)
     newcomer.apply(replica.diff(b"\0"))
     assert text_of(newcomer) == "ab"
+
+
+def test_the_engine_is_not_observed_while_items_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it is told of an update that failed half-way, and reads freed memory: seed 10 of tests/prove/test_fuzz.py."""
+    observed: list[int] = []
+    edits: list[bytes] = []
+    apply = Doc.apply_update
+
+    def spy(doc: Doc[Any], update: bytes) -> None:
+        observed.append(len(doc._subscriptions))
+        apply(doc, update)
+
+    monkeypatch.setattr(Doc, "apply_update", spy)
+    replica = Replica()
+    replica.on_edit(edits.append)
+    (update,) = typed(1)
+    replica.apply(update)
+    assert observed == [0]
+    replica.doc.get("t", type=Text).insert(0, "by the server")
+    assert len(edits) == 1, "it is observed again"

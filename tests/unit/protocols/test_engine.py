@@ -180,7 +180,7 @@ def test_a_state_holds_what_waited_for_something_that_server_code_has_brought() 
 
 
 def test_the_engine_is_not_observed_while_items_are_applied(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else it is told of an update that failed half-way, and reads freed memory: seed 10 of tests/prove/test_fuzz.py."""
+    """Else it is told of an update that failed half-way, and reads freed memory: seed 10 of tests/prove/test_fuzz."""
     observed: list[int] = []
     edits: list[bytes] = []
     apply = Doc.apply_update

@@ -98,7 +98,8 @@ async def test_a_notebook_runs_in_lab_and_shows_its_widgets(
         await expect(text).to_have_attribute("data-standing", "live")
     await expect(panel.get_by_text("Error displaying widget")).to_have_count(0)
     await page.screenshot(path=tmp_path / f"{name}.png")
-    assert window.complaints == []
+    # Jupyter Server answers its own list of kernels with 500 where one starts at that moment.
+    assert [said for said in window.complaints if f"{lab.host}/api/kernels?" not in said] == []
     assert hosts(window.asked) == {lab.host}
 
 

@@ -105,9 +105,9 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     applied: list[int] = []
     apply = Engine.apply
 
-    def noted(self: Engine, update: bytes) -> bool:
+    def noted(self: Engine, update: bytes, **how: bool) -> bool:
         applied.append(len(update))
-        return apply(self, update)
+        return apply(self, update, **how)
 
     monkeypatch.setattr(Engine, "apply", noted)
     return applied

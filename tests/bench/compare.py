@@ -1,7 +1,7 @@
 """Runs one scenario on ours and on the other server, window about window, and keeps the medians.
 
-Both servers stay up for the whole scenario and only one has work at a time, so that whatever else the machine does
-falls on both alike.
+All servers stay up for the whole scenario and only one has work at a time, so that whatever else the machine does
+falls on all alike.
 """
 
 from __future__ import annotations
@@ -55,12 +55,22 @@ class Comparison:
     scenario: Scenario
     ours: Side
     theirs: Side
+    bare: Side | None
+    """Where the scenario asks for its floor."""
 
     @property
     def ratio(self) -> float | None:
         """Ours over theirs."""
-        ours, theirs = self.ours.cost, self.theirs.cost
-        return ours / theirs if ours is not None and theirs else None
+        return self._over_theirs(self.ours)
+
+    @property
+    def floor(self) -> float | None:
+        """What the ratio would be if ours did nothing but pass bytes on."""
+        return None if self.bare is None else self._over_theirs(self.bare)
+
+    def _over_theirs(self, side: Side) -> float | None:
+        cost, theirs = side.cost, self.theirs.cost
+        return cost / theirs if cost is not None and theirs else None
 
 
 class _Contestant:
@@ -121,16 +131,17 @@ class _Contestant:
 
 
 async def compare(scenario: Scenario, size: Size) -> Comparison:
-    """Run ``scenario`` on both servers in turn."""
-    ours = _Contestant(scenario.subject, scenario, size)
-    theirs = _Contestant(scenario.reference, scenario, size)
+    """Run ``scenario`` on its servers in turn."""
+    names = (scenario.subject, scenario.reference, *(["bare"] if scenario.floor else []))
+    contestants = [_Contestant(name, scenario, size) for name in names]
     try:
-        await ours.open()
-        await theirs.open()
+        for contestant in contestants:
+            await contestant.open()
         for turn in range(size.rounds):
-            for contestant in (ours, theirs) if turn % 2 == 0 else (theirs, ours):
+            for contestant in contestants if turn % 2 == 0 else reversed(contestants):
                 await contestant.window()
     finally:
-        await ours.close()
-        await theirs.close()
-    return Comparison(scenario, ours.side, theirs.side)
+        for contestant in contestants:
+            await contestant.close()
+    ours, theirs, *bare = (contestant.side for contestant in contestants)
+    return Comparison(scenario, ours, theirs, bare[0] if bare else None)

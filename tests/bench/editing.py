@@ -194,6 +194,11 @@ async def _saturated(port: int, size: Size) -> Load:
 
 
 DOCUMENTS = [
-    Scenario("document-paced", f"document, {EDITORS} editors, {PACE:.0f} edits/s each", "y-websocket", 0.50, _paced),
+    Scenario(
+        "document-paced",
+        f"document, {EDITORS} editors, {PACE:.0f} edits/s each",
+        *("y-websocket", 0.50, _paced),
+        floor=True,
+    ),
     Scenario("document-saturated", f"document, {EDITORS} editors, saturated", "y-websocket", 0.30, _saturated),
 ]

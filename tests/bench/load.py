@@ -81,6 +81,8 @@ class Scenario:
     open: Callable[[int, Size], Awaitable[Load]]
     subject: str = OURS
     """Whose cost it is."""
+    floor: bool = False
+    """Whether ``bare`` does the work as well: what a server costs that does nothing but pass bytes on."""
 
 
 async def paced(rate: float, count: int, act: Callable[[int], None]) -> None:

@@ -153,9 +153,9 @@ async def _pairs(port: int, size: Size) -> Load:
 
 
 RELAYS = [
-    Scenario("fanout-paced", f"fan-out to {RECEIVERS}, {PACE:.0f} messages/s", "ws", 0.75, _paced),
+    Scenario("fanout-paced", f"fan-out to {RECEIVERS}, {PACE:.0f} messages/s", "ws", 0.75, _paced, floor=True),
     Scenario("fanout-burst", f"fan-out to {RECEIVERS}, bursts of {BURST}", "ws", 0.10, _bursts),
-    Scenario("rooms", f"{ROOMS} rooms of 2, {ROOMS_PACE:,.0f} messages/s", "ws", 0.80, _pairs),
+    Scenario("rooms", f"{ROOMS} rooms of 2, {ROOMS_PACE:,.0f} messages/s", "ws", 0.80, _pairs, floor=True),
 ]
 
 GATEWAYS = [

@@ -41,23 +41,26 @@ def show_comparisons(console: Console, comparisons: list[Comparison]) -> None:
     if not comparisons:
         return
     costs = _table(
-        "server CPU per delivered message (us, all threads; the median window)", "ours", "theirs", "ratio", "target", ""
+        "server CPU per delivered message (us, all threads; the median window)",
+        *("ours", "theirs", "ratio", "target", "", "bare"),
     )
     latencies = _table("latency (ms)", "ours p50", "ours p99", "theirs p50", "theirs p99")
     for each in comparisons:
         ours, theirs = each.ours, each.theirs
         title = f"{each.scenario.title}\n  beside {theirs.name} {theirs.version}"
         target = each.scenario.target
-        ratio = (number(each.ratio), number(target), met(each.ratio, target))
+        ratio = (number(each.ratio), number(target), met(each.ratio, target), number(each.floor))
         costs.add_row(title, number(ours.cost, 3), number(theirs.cost, 3), *ratio)
         latencies.add_row(
             each.scenario.title, *(number(side.latency(rank)) for side in (ours, theirs) for rank in (0.5, 0.99))
         )
     console.print(costs)
+    if any(each.bare for each in comparisons):
+        console.print("bare: the ratio of a server that only passes bytes on (tests/bench/bare.py)")
     console.print(latencies)
     for each in comparisons:
-        for side in (each.ours, each.theirs):
-            if side.failed:
+        for side in (each.ours, each.theirs, each.bare):
+            if side is not None and side.failed:
                 console.print(f"{each.scenario.name}: {side.name} was not measured: {side.failed}", markup=False)
 
 
@@ -132,6 +135,7 @@ def as_json(
                 "target": each.scenario.target,
                 "ours": _side(each.ours),
                 "theirs": _side(each.theirs),
+                "floor": each.floor,
             }
             for each in comparisons
         ],

@@ -113,7 +113,12 @@ def _mounted(name: str) -> Callable[[Path], Launch]:
     return lambda folder: Launch(name, version(name), [sys.executable, "-m", "tests.bench.mounted", name])
 
 
+def _bare(folder: Path) -> Launch:
+    return Launch("bare", version("uvloop"), [sys.executable, "-m", "tests.bench.bare"])
+
+
 LAUNCHERS: dict[str, Callable[[Path], Launch]] = {
+    "bare": _bare,
     "partyroom": _partyroom,
     "tornado": _mounted("tornado"),
     "uvicorn": _mounted("uvicorn"),

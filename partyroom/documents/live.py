@@ -17,7 +17,7 @@ from pycrdt import Doc
 from ..connection import Connection
 from ..errors import CloseCode, ProtocolError
 from ..protocols import guard
-from ..protocols.engine import REST, Elsewhere, Steps, Weigh, exhausted
+from ..protocols.engine import LARGE, REST, Elsewhere, Steps, Weigh, exhausted
 from ..protocols.replica import Replica, ReplicaBroken, weakly
 from ..room import Room
 from ..storage import Write
@@ -78,8 +78,8 @@ class LiveDocument:
 
     @property
     def careful(self) -> bool:
-        """Whether updates from outside are to be waited for (``let_in``) before they are merged."""
-        return self._caution.careful
+        """Whether updates from outside are to be waited for (``brings_back``, ``let_in``) before they are merged."""
+        return self._caution.careful or bool(self._log.retired)
 
     async def quarantined(self) -> list[Quarantined]:
         """Updates that were not applied again, the oldest first."""
@@ -322,6 +322,21 @@ class LiveDocument:
         theirs, known = map(guard.state_vector, (state_vector, self.replica.state_vector()))
         # Who has gone on from where the history was replaced has been let in, with no more than that.
         return any(clock > retired.get(client, clock) >= known.get(client, 0) for client, clock in theirs.items())
+
+    async def brings_back(self, update: bytes, *, asked: bool) -> bool:
+        """Whether an update holds something of a history that was replaced here, likewise.
+
+        Who has ``asked`` with a state vector that has not left may go on from where the history was replaced.
+        """
+        retired = self._log.retired
+        if not retired:
+            return False
+        summary = guard.check(update) if len(update) < LARGE else await asyncio.to_thread(guard.check, update)
+        return any(
+            end > retired.get(client, end) >= self.replica.clock(client)
+            and not (asked and first == retired[client] > 0)
+            for client, (first, end) in summary.clients.items()
+        )
 
 
 def _nothing() -> None:

@@ -318,11 +318,16 @@ class DocumentParty(Party):
     async def _take_with_care(self, connection: Connection, peer: Peer, message: yjs.Update | yjs.SyncStep2) -> None:
         try:
             if not peer.foreign and self.can_write(connection):
+                if not peer.named and await self._live.brings_back(message.update, asked=peer.greeted):
+                    raise ProtocolError(REPLACED, CloseCode.GONE)
                 await self._live.let_in(message.update, connection)
         except ProtocolError as error:
             connection.close(error.code, error.reason)
-        else:
-            await settled(self._take(connection, peer, message))
+            return
+        began = monotonic()
+        await settled(self._take(connection, peer, message))
+        if self._has_had_its_turn(began, monotonic()):
+            await asyncio.sleep(REST)
 
     def _take(self, connection: Connection, peer: Peer, message: yjs.Message) -> Awaitable[None] | None:
         match message:
@@ -387,7 +392,7 @@ class DocumentParty(Party):
 
     def _take_question(self, connection: Connection, peer: Peer, state_vector: bytes) -> None:
         replica = self._live.replica
-        if peer.lineage is None and self._live.has_left(state_vector):
+        if not peer.named and not peer.foreign and self._live.has_left(state_vector):
             connection.close(CloseCode.GONE, REPLACED)
             return
         diff = replica.diff(state_vector)

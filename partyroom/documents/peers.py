@@ -44,6 +44,8 @@ class Peer:
     """Its question whether all is saved, which waits until it has ``answered``."""
     lineage: str | None = None
     """The history that its document has, by its own word or ours; ``None`` for a client that does not mind."""
+    named: bool = False
+    """It has named that history itself; else its document may have any."""
     foreign: bool = False
     """Its document has another history than ours: nothing of it is taken in."""
 
@@ -163,7 +165,7 @@ class Peers:
         if len(known) > LONGEST_LINEAGE:
             raise ProtocolError(f"a lineage of {len(known)} characters: {LONGEST_LINEAGE} at most")
         peer = self[connection]
-        peer.lineage = known or current
+        peer.lineage, peer.named = known or current, bool(known)
         peer.foreign = bool(current) and peer.lineage != current
         if peer.foreign:
             self._begin_anew(peer)

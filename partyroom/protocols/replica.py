@@ -129,6 +129,10 @@ class Replica:
         """Whether something waits for its predecessors; ``snapshot`` does not hold it."""
         return bool(self._waiting)
 
+    def clock(self, client: int) -> int:
+        """How far a client has written in this document."""
+        return self._clocks.get(client, 0)
+
     def snapshot(self) -> bytes:
         """The document as one update, without what waits."""
         self.settle()

@@ -169,6 +169,54 @@ class TestWhoDoesNot:
             async with join(lobby) as bob:
                 assert str(bob.text) == "newest"
 
+    async def test_is_closed_when_it_brings_the_old_document_before_it_asks_for_ours(self, lobby: Lobby) -> None:
+        async with join(lobby) as ada:
+            await ada.insert(0, "old")
+            await party_of(lobby).replace(document("new"))
+        async with join(lobby) as bob:
+            for message in yjs.sync_step2(ada.doc.get_update()), yjs.update(ada.doc.get_update()):
+                async with visit(lobby, PATH) as socket:
+                    await socket.send(message)
+                    assert close_code(Client(socket)) == 4410
+            await bob.read()
+            assert str(bob.text) == "new"
+
+    @pytest.mark.parametrize("large", [False, True])
+    async def test_is_closed_when_it_finds_the_old_document_after_it_has_asked_for_ours(
+        self, lobby: Lobby, large: bool
+    ) -> None:
+        """As a page does that keeps it in y-indexeddb, which is slower to open than the WebSocket."""
+        async with join(lobby) as ada:
+            await ada.insert(0, "old" * (100_000 if large else 1))
+            await party_of(lobby).replace(document("new"))
+        async with join(lobby) as page, join(lobby) as bob:
+            await page.socket.send(yjs.update(ada.doc.get_update()))
+            assert close_code(page) == 4410
+            await bob.read()
+            assert str(bob.text) == "new"
+
+    async def test_is_closed_also_where_the_new_history_holds_a_part_of_the_old(self, lobby: Lobby) -> None:
+        async with join(lobby) as ada:
+            await ada.insert(0, "kept")
+            kept = ada.doc.get_update()
+            await ada.insert(4, " and dropped")
+            await party_of(lobby).replace(kept)
+        async with join(lobby) as page:
+            await page.socket.send(yjs.update(ada.doc.get_update()))
+            assert close_code(page) == 4410
+
+    async def test_is_closed_too_if_it_minds_lineages_but_knows_none_of_what_it_has(self, lobby: Lobby) -> None:
+        """As a client that lost the connection before it heard how the history is called that it began."""
+        async with join(lobby) as ada:
+            await ada.insert(0, "old")
+            await party_of(lobby).replace(document("new"))
+        async with visit(lobby, PATH) as socket:
+            await socket.send(yjs.lineage(""))
+            await socket.send(yjs.sync_step1(ada.doc.get_state()))
+            assert close_code(Client(socket)) == 4410
+        async with join(lobby, lineage="") as bob:
+            assert (close_code(bob), str(bob.text)) == (None, "new")
+
     async def test_may_have_what_the_new_history_holds_of_the_old(self, lobby: Lobby) -> None:
         async with join(lobby) as ada:
             await ada.insert(0, "kept")

@@ -28,6 +28,7 @@ from ..room import Room
 from ..storage import Write
 from . import versions_http
 from .authors import Author
+from .edited import Edited
 from .history import History
 from .http import Face
 from .live import CANNOT, LiveDocument
@@ -64,6 +65,8 @@ class DocumentParty(Party):
         self._peers = Peers.of(room)
         self._live = LiveDocument(room, self._peers, accepted=weakly(self._accepted), opened=weakly(self._opened))
         self._saver = Saver(room, weakly(self.on_save)) if type(self).on_save is not DocumentParty.on_save else None
+        watched = type(self).on_edit is not DocumentParty.on_edit
+        self._edited = Edited(room, weakly(self.on_edit), self._live.whole) if watched else None
         rules = self.versioning
         self._history = None if rules is None else History(room, rules, self.awareness, weakly(self._go_back))
         self._face = Face()
@@ -73,6 +76,9 @@ class DocumentParty(Party):
     def doc(self) -> Doc[Any]:
         """The live document. Take shared types from it when you need them: it is built anew where the engine fails, and
         where an edit cuts an emoji in half.
+
+        Watch it by ``on_edit``, and never by ``observe`` of pycrdt: observers are left behind with the old object, and
+        those that are told of an update which a stranger has made to fail half-way read freed memory.
         """
         return self._live.doc
 
@@ -125,6 +131,12 @@ class DocumentParty(Party):
         """
         return None
 
+    def on_edit(self) -> MaybeAwaitable[None]:
+        """Somebody has edited ``self.doc``, which may be read and edited here: then this is called again.
+
+        One call is for all edits that came in one moment, or during the last call.
+        """
+
     def on_save(self) -> MaybeAwaitable[None]:
         """Edits have paused for 2 s (or gone on for 10 s): for those who keep the content elsewhere as well."""
 
@@ -162,8 +174,7 @@ class DocumentParty(Party):
         Raises ``ProtocolError`` for what is no whole document, and ``StoreError``.
         """
         await self._live.replace(update, None if self._history is None else self._history.replaced())
-        if self._saver is not None:
-            self._saver.changed()
+        self._tell_hooks()
         await self._live.saved()
 
     async def quarantined(self) -> list[Quarantined]:
@@ -294,6 +305,8 @@ class DocumentParty(Party):
     async def on_stop(self) -> None:
         """Save what is not saved; the room flushes its storage after this."""
         await self._live.finish()
+        if self._edited is not None:
+            await self._edited.finish()
         if self._saver is not None:
             await self._saver.finish()
         if self._history is not None:
@@ -427,6 +440,11 @@ class DocumentParty(Party):
         history = self._history
         if history is not None and sender is not history:
             history.edited(sender, update)
+        self._tell_hooks()
+
+    def _tell_hooks(self) -> None:
+        if self._edited is not None:
+            self._edited.changed()
         if self._saver is not None:
             self._saver.changed()
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+
 import pytest
 
 from partyroom import Connection, Lobby, Party, Refused, Request, Response
-from partyroom.testing import ManualClock, fetch, visit
+from partyroom.testing import ManualClock, fetch, settle, visit
 
 
 class Chat(Party):
@@ -46,6 +49,42 @@ class TestFetch:
             response = await fetch(lobby, "/parties/chat/x", "POST", body=b" it")
             assert response.body == b"POST it"
             assert response.headers["access-control-allow-origin"] == "*"
+
+
+def step(loop: asyncio.AbstractEventLoop, left: int, end: Callable[[], object]) -> None:
+    """Call ``end`` in ``left`` turns of the event loop."""
+    if left:
+        loop.call_soon(step, loop, left - 1, end)
+    else:
+        end()
+
+
+class TestSettle:
+    async def test_what_is_ready_runs_and_what_that_makes_ready(self) -> None:
+        loop, ended = asyncio.get_running_loop(), list[int]()
+        step(loop, 40, lambda: ended.append(40))
+        loop.call_later(0, step, loop, 20, lambda: ended.append(20))
+        await settle()
+        assert ended == [20, 40]
+
+    async def test_what_never_ends_has_its_turns(self) -> None:
+        loop, ended = asyncio.get_running_loop(), list[int]()
+        step(loop, 9, lambda: ended.append(9))
+        step(loop, 11, lambda: ended.append(11))
+        await settle(10)
+        assert ended == [9]
+
+    async def test_a_loop_that_does_not_show_what_is_ready_has_all_its_turns(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Bare:
+            """As uvloop's is."""
+
+        loop, ended = asyncio.get_running_loop(), list[int]()
+        step(loop, 40, lambda: ended.append(40))
+        monkeypatch.setattr("partyroom.testing.asyncio.get_running_loop", Bare)
+        await settle()
+        assert ended == [40]
 
 
 class TestManualClock:

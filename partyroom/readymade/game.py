@@ -37,7 +37,9 @@ SEATS: Final = 8
 TICK: Final = 0.05
 """Seconds between two ticks."""
 COUNT: Final = 3
-"""Seconds before a round."""
+"""How far it counts down before a round."""
+BEAT: Final = 1.0
+"""Seconds from one number to the next."""
 SLOW: Final = 160
 """The ticks of a round in which riders move at every second one only; after them they move at each."""
 WAYS: Final = {"up": (0, -1), "down": (0, 1), "left": (-1, 0), "right": (1, 0)}
@@ -202,7 +204,7 @@ class Game(Party):
             self.phase = "counting"
             for self._left in range(COUNT, 0, -1):
                 self.room.broadcast_json({"type": "count", "left": self._left})
-                await asyncio.sleep(1)
+                await asyncio.sleep(BEAT)
             self._left = 0
             self.phase = "running"
             self.arena.begin()

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from partyroom import Connection, Limits, Lobby, Party
+from partyroom import room as room_module
 from partyroom.errors import CloseCode, ConnectionClosed, StoreError
 from partyroom.http import Address
 from partyroom.storage import encode
@@ -71,7 +72,9 @@ async def test_a_room_of_a_party_that_is_not_served_is_overwritten_in_the_store(
         assert await store.load(Address("gone", "x")) == [("c", encode(3))]
 
 
-async def test_a_store_that_will_not_do_it_is_reported() -> None:
+async def test_a_store_that_will_not_do_it_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room_module, "GRACE", 0.02)
+
     class Full(MemoryStore):
         async def apply(self, address: Address, batch: Batch, *, fence: int = 0) -> None:
             if batch.clear:

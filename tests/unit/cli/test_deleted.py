@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from pycrdt import Doc, Text
 
-from partyroom import CloseCode, DocumentParty, Lobby, MemoryStore, Party, Refused, SQLiteStore
+from partyroom import CloseCode, DocumentParty, Lobby, MemoryStore, Party, Refused, SQLiteStore, storage
 from partyroom.cli.deleted import NAME, REMEMBERED, delete, is_deleted, rooms
 from partyroom.cli.transfer import dump, restore
 from partyroom.errors import ConnectionClosed
@@ -25,7 +25,10 @@ PATH = "/parties/notes/a"
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def lobby(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Lobby]:
+async def lobby(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Lobby]:
+    monkeypatch.setattr(storage, "LINGER", 0.0)  # a deletion waits for what was written just before
     store: Store = MemoryStore() if request.param == "memory" else SQLiteStore(tmp_path / "a.db")
     async with Lobby({"notes": DocumentParty, "plain": Party}, store=store) as lobby:
         yield lobby

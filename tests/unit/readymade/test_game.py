@@ -113,6 +113,7 @@ async def hear(visitor: LocalSocket, kind: str) -> dict[str, Any]:
 
 async def test_two_play_a_round_and_a_third_watches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(game, "COUNT", 1)
+    monkeypatch.setattr(game, "BEAT", 0.001)
     monkeypatch.setattr(game, "TICK", 0.001)
     async with (
         Lobby({"game": Game}) as lobby,

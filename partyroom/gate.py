@@ -10,7 +10,7 @@ from .http import Request, Response, origin_allowed, split_path
 from .limits import Limits
 from .party import Party, settled
 
-__all__ = ["CORS", "ask", "check_id", "check_visitor", "unavailable"]
+__all__ = ["CORS", "Refusals", "ask", "check_id", "check_visitor", "unavailable"]
 
 log = logging.getLogger("partyroom.lobby")
 
@@ -23,10 +23,41 @@ CORS = {
 """What ``cors=True`` means, as partyserver has it, and ``PATCH``, which edits documents."""
 
 
+class Refusals:
+    """Tells the log why WebSockets are turned away, each reason once.
+
+    A browser keeps the answer to a failed handshake from its page, so that nobody else would ever hear of a mistyped
+    party or of a page whose origin is not allowed. Visitors can think of many reasons: past ``most`` only ``debug``
+    shows them.
+    """
+
+    def __init__(self, most: int = 100) -> None:
+        self._most = most
+        self._told: set[tuple[int, str, str]] = set()
+
+    def tell(self, request: Request, refusal: Response, parties: Iterable[str]) -> None:
+        """Log why ``request`` was refused; not its query, where tokens are. ``parties`` are those that are served."""
+        reason = refusal.body[:200].decode(errors="replace").strip()
+        if refusal.status == 404:
+            reason += f" (served here: {', '.join(parties)})"
+        place = request.path[:200]
+        told = (refusal.status, reason, place if refusal.status == 404 else "")
+        level = logging.DEBUG
+        if told not in self._told and len(self._told) < self._most:
+            self._told.add(told)
+            level = logging.WARNING
+        log.log(level, "WebSocket %a refused with %d: %s", place, refusal.status, _on_one_line(reason))
+
+
+def _on_one_line(text: str) -> str:
+    return text if text.isprintable() else ascii(text)
+
+
 def check_visitor(request: Request, origins: Iterable[str], limits: Limits) -> None:
     """Raise ``Refused`` for a WebSocket of a page that may not connect, or with an id that is too long."""
     if not origin_allowed(request, origins):
-        raise Refused(403, f"Origin {request.headers.get('origin')!a} is not allowed here")
+        origin = request.headers.get("origin")
+        raise Refused(403, f"Origin {origin!a} is not allowed here (partyroom serve --origin, or Lobby(origins=...))")
     if len(request.query.get("_pk", "")) > limits.connection_id:
         raise Refused(400, f"A connection id has at most {limits.connection_id} characters")
 

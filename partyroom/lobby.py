@@ -21,7 +21,7 @@ from .assets import Assets
 from .clock import Clock, LoopClock, Tick
 from .crons import Crons
 from .errors import CloseCode, Refused, StoreError
-from .gate import CORS, ask, check_id, check_visitor, unavailable
+from .gate import CORS, Refusals, ask, check_id, check_visitor, unavailable
 from .http import Address, Headers, Request, Response, split_path
 from .limits import DEFAULTS, Limits
 from .outside import outside
@@ -93,6 +93,7 @@ class Lobby:
         self.pages = pages
         """What answers outside rooms where neither the assets nor ``on_fetch`` do."""
         self._rewrite = rewrite
+        self._refusals = Refusals()
         self._cors = Headers(CORS if cors is True else cors or {})
         self._placement: Placement = placement or Here()
         self._clock: Clock = clock or LoopClock()
@@ -177,16 +178,21 @@ class Lobby:
             async with asyncio.timeout(self.limits.handshake):
                 asked = await ask(party_class, "on_before_connect", request)
             if isinstance(asked, Response):
-                return asked
+                return self._turned_away(request, asked)
             self._check_full()
             room = await self.room(Address(request.party, request.room))
             if room.limits.connections_per_room is not None and len(room) >= room.limits.connections_per_room:
                 raise Refused(503, "This room is full")
             return Admission(room, asked)
         except Refused as refused:
-            return Response(refused.reason + "\n", refused.status)
+            return self._turned_away(request, Response(refused.reason + "\n", refused.status))
         except (StoreError, TimeoutError) as error:
             return unavailable(request, error)
+
+    def _turned_away(self, request: Request, answer: Response) -> Response:
+        if not self.closing and answer.status != 500:  # what failed has been logged as that
+            self._refusals.tell(request, answer, self.party_classes)
+        return answer
 
     def _admit_outside(self, request: Request) -> Admission:
         """A WebSocket that addresses no room: to a room of its own, where the first party has ``on_socket``."""

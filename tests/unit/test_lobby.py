@@ -338,6 +338,37 @@ class TestRefusing:
         assert isinstance(response, Response)
         assert b"\r" not in response.body
 
+    async def test_the_log_says_once_why_a_websocket_was_refused_since_no_page_hears_of_it(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with Lobby({"chat": Where}) as lobby:
+            for _ in range(2):
+                await status(lobby, "/parties/chat/x?token=secret", Origin="http://localhost:5173")
+                await status(lobby, "/parties/chta/x")
+        assert [record.getMessage() for record in caplog.records] == [
+            "WebSocket '/parties/chat/x' refused with 403: Origin 'http://localhost:5173' is not allowed here "
+            "(partyroom serve --origin, or Lobby(origins=...))",
+            "WebSocket '/parties/chta/x' refused with 404: Not found: there is no such party here (served here: chat)",
+        ]
+
+    async def test_what_a_before_hook_answers_is_told_on_one_line(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Closed(Where):
+            @classmethod
+            def on_before_connect(cls, request: Request) -> Response:
+                return Response("who are\nyou?", 401)
+
+        async with Lobby({"chat": Closed}) as lobby:
+            await status(lobby, "/parties/chat/x")
+        assert [record.getMessage() for record in caplog.records] == [
+            "WebSocket '/parties/chat/x' refused with 401: 'who are\\nyou?'"
+        ]
+
+    async def test_visitors_cannot_fill_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        async with Lobby({"chat": Where}) as lobby:
+            for number in range(200):
+                await status(lobby, "/parties/chat/x", Origin=f"http://{number}.example")
+        assert len(caplog.records) == 100
+
     async def test_other_origins_may_fetch(self) -> None:
         """It is the browser that keeps the answer from the page; CORS says whether it should."""
         async with Lobby({"chat": Where}) as lobby:

@@ -25,7 +25,7 @@ def join(
     name: Annotated[
         str | None, typer.Option(help="What the others see; your name on this computer unless given.")
     ] = None,
-    color: Annotated[str | None, typer.Option(help="Your colour: #d55e00.")] = None,
+    color: Annotated[str | None, typer.Option(help="Your colour, unless somebody has it: #d55e00.")] = None,
     web: Annotated[bool, typer.Option("--web", help="On a page, for whoever opens it in a browser.")] = False,
     port: Annotated[int, typer.Option(help="Where that page is: http://127.0.0.1:PORT.")] = 8000,
     file: Annotated[

@@ -14,7 +14,19 @@ from zlib import crc32
 from rich.cells import cell_len, set_cell_size
 from textual.color import Color, ColorParseError
 
-__all__ = ["ANONYMOUS", "CONTRAST", "PALETTE", "apart", "colour_of", "contrast", "ink", "name_of", "readable", "user"]
+__all__ = [
+    "ANONYMOUS",
+    "CONTRAST",
+    "PALETTE",
+    "apart",
+    "colour_of",
+    "contrast",
+    "free",
+    "ink",
+    "name_of",
+    "readable",
+    "user",
+]
 
 PALETTE: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f3c8d")
 ANONYMOUS: Final = "Anonymous"
@@ -29,6 +41,12 @@ def user(name: str, color: str | None = None) -> dict[str, str]:
     """What to show the others: ``DocumentClient(..., user=user("Ada"))``. The same name has the same colour."""
     color = color or PALETTE[crc32(name.encode("utf-8", "replace")) % len(PALETTE)]
     return {"name": name, "color": color, "colorLight": color + "33"}
+
+
+def free(taken: Iterable[Color]) -> str | None:
+    """The first colour of the palette that is not ``taken``; ``None`` where all are."""
+    taken = set(taken)
+    return next((color for color in PALETTE if Color.parse(color) not in taken), None)
 
 
 def name_of(state: dict[str, Any]) -> str:

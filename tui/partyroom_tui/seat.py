@@ -7,13 +7,14 @@ from urllib.parse import quote
 
 from partyroom.client import Backoff, DocumentClient, PartySocket
 
-from .colours import user
+from .colours import colour_of, free, user
 
 __all__ = ["Seat"]
 
 
 class Seat:
-    """Who sits where. ``host`` is as ``PartySocket`` takes it; ``color`` is chosen by the name unless given.
+    """Who sits where. ``host`` is as ``PartySocket`` takes it; ``color`` is chosen by the name unless given, and is
+    another where somebody in the room has it already.
 
     Nothing is connected before ``start``, nor after ``close``; both may be called twice.
     """
@@ -42,6 +43,7 @@ class Seat:
             host, room=room, party=party, user=dict(self.user), token=token, backoff=backoff or Backoff()
         )
         """The document."""
+        self.client.on_presence(self._yield_colour)
 
     @property
     def name(self) -> str:
@@ -70,6 +72,16 @@ class Seat:
                 self.host, room=self.room, party=party, query=query, backoff=self._backoff or Backoff()
             )
         return self._sockets[party]
+
+    def _yield_colour(self, *_: tuple[int, ...]) -> None:
+        """Of two people with one colour the one with the higher client id takes another, as on the home page."""
+        mine = colour_of({"user": self.user}, self.client.client_id)
+        others = {client: colour_of(state, client) for client, state in self.client.others.items()}
+        if any(colour == mine and client < self.client.client_id for client, colour in others.items()):
+            color = free(others.values())
+            if color is not None:
+                self.user.update(user(self.name, color))
+                self.client.user = dict(self.user)
 
     async def start(self) -> None:
         """Connect the document; it does not wait for a connection."""

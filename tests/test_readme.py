@@ -38,10 +38,10 @@ def block(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Loads the one Python block that contains a text, as a module, in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
-    def load(text: str) -> ModuleType:
+    def load(text: str, name: str = "readme") -> ModuleType:
         (source,) = [source for source in BLOCKS if text in source]
-        module = ModuleType("readme")
-        monkeypatch.setitem(sys.modules, "readme", module)
+        module = ModuleType(name)
+        monkeypatch.setitem(sys.modules, name, module)
         exec(compile(source, "README.md", "exec", dont_inherit=True), vars(module))
         return module
 
@@ -103,9 +103,9 @@ async def test_the_notes_refuse_strangers_and_greet_friends(block: Any) -> None:
 
 
 async def test_the_hub_opens_the_notes_to_hocuspocus(block: Any) -> None:
-    notes, hub = block("async def on_before_connect"), block("class Hub(HocuspocusParty)")
+    block("async def on_before_connect", "notes")
     today = hocuspocus.address("today")
-    async with Lobby({"notes": notes.Notes, "hub": hub.Hub}) as lobby, visit(lobby, "/parties/hub/any") as socket:
+    async with block("class Hub(HocuspocusParty)").lobby as lobby, visit(lobby, "/parties/hub/any") as socket:
         await socket.send(today + hocuspocus.token("guess", "4.8.0"))
         assert await socket.receive() == today + hocuspocus.permission_denied("who are you?")
         await socket.send(today + hocuspocus.token("secret", "4.8.0"))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
 from math import inf
+from time import thread_time
 from typing import Any, Final, NamedTuple
 
 from pycrdt import Doc, merge_updates
@@ -27,6 +28,7 @@ from .engine import (
     AT_ONCE,
     LARGE,
     SMALLEST,
+    TURN,
     Engine,
     ReplicaBroken,
     Steps,
@@ -190,13 +192,17 @@ class Replica:
         exhausted(self.loading(updates, snapshot=snapshot))
 
     def loading(self, updates: Iterable[bytes], *, snapshot: bytes | None = None) -> Steps[None]:
-        """``load`` in steps, of which the first is the whole snapshot."""
+        """``load`` in steps, of which the first is the whole snapshot: there may be very many updates after it."""
         if snapshot is not None:
             self._engine.apply(snapshot)
             self._learn(snapshot)
             self._read_clocks()
+        began = thread_time()
         for update in updates:
             yield from self._take(update)
+            if thread_time() - began > TURN:
+                yield None
+                began = thread_time()
 
     def apply(self, update: bytes) -> bool:
         """Takes in a remote update: ``True`` where it was news, and is to be kept and passed on as it came.

@@ -197,3 +197,12 @@ def test_the_engine_is_not_observed_while_items_are_applied(monkeypatch: pytest.
     assert observed == [0]
     replica.doc.get("t", type=Text).insert(0, "by the server")
     assert len(edits) == 1, "it is observed again"
+
+
+def test_a_long_log_is_loaded_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a busy document's server was killed there may be very many updates, each of them small."""
+    monkeypatch.setattr("partyroom.protocols.replica.TURN", 0.0)
+    updates = typed(20)
+    replica = Replica()
+    assert list(replica.loading(updates)) == [None] * 20
+    assert text_of(replica) == "abcdefghij" * 2

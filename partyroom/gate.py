@@ -39,7 +39,7 @@ class Refusals:
         """Log why ``request`` was refused; not its query, where tokens are. ``parties`` are those that are served."""
         reason = refusal.body[:200].decode(errors="replace").strip()
         if refusal.status == 404:
-            reason += f" (served here: {', '.join(parties)})"
+            reason += f" (served here: {', '.join(name for name in parties if not name.startswith('.'))})"
         place = request.path[:200]
         told = (refusal.status, reason, place if refusal.status == 404 else "")
         level = logging.DEBUG

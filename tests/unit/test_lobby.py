@@ -341,7 +341,7 @@ class TestRefusing:
     async def test_the_log_says_once_why_a_websocket_was_refused_since_no_page_hears_of_it(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:
-        async with Lobby({"chat": Where}) as lobby:
+        async with Lobby({"chat": Where, ".partyroom": Other}) as lobby:
             for _ in range(2):
                 await status(lobby, "/parties/chat/x?token=secret", Origin="http://localhost:5173")
                 await status(lobby, "/parties/chta/x")

@@ -9,7 +9,7 @@ from pycrdt import Doc
 
 from ..errors import ProtocolError
 from ..protocols import guard
-from ..protocols.engine import AT_ONCE, Engine, exhausted, nobody
+from ..protocols.engine import AT_ONCE, Engine, exhausted
 from ..protocols.portions import Portions
 from ..protocols.ranges import Ticks
 from ..protocols.structs import read_structs
@@ -52,7 +52,7 @@ def _mended(updates: Iterable[bytes]) -> list[bytes]:
 def _engine(updates: list[bytes], *, skip_gc: bool = False, deletions: bool = False) -> bytes:
     failure = ""
     try:
-        doc = _applied(updates, Engine(Doc(skip_gc=skip_gc), on_edit=nobody))
+        doc = _applied(updates, Engine(Doc(skip_gc=skip_gc)))
         return doc.get_update(doc.get_state()) if deletions else doc.get_update()
     except (KeyboardInterrupt, SystemExit, GeneratorExit):
         raise

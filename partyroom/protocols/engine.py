@@ -12,8 +12,9 @@ Its habits, found by experiment with 0.14.13:
 - What lacks a predecessor is kept by the engine, which reads and writes all of it anew with every update. So it never
   gets any: ``Portions`` hold it back.
 - An update that the engine gives up half-way is told to observers all the same, out of memory that is not whole: the
-  process dies of it (a segmentation fault, now and then). So ours looks away while items are applied. It stays only to
-  see whether deletions alone were news; taking it away and back costs 2 microseconds.
+  process dies of it (a segmentation fault, now and then). So ours looks away while items are applied, and watches only
+  what applies deletions alone, to see whether they were news. Taking it away and back costs as much as applying a
+  keystroke, so it is there only from when somebody else has the document (``lend``) and may edit it.
 - A document that has an observer is never freed: the engine holds the callback, and that the document, where Python's
   garbage collector cannot look. So ours is held weakly, and is taken away by ``close``.
 - Inside an observer the document may not be touched. What ``on_edit`` gets are bytes; it keeps to them.
@@ -29,7 +30,7 @@ from time import thread_time
 from typing import Any, Final, NamedTuple, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakMethod
 
-from pycrdt import Doc, TransactionEvent, merge_updates
+from pycrdt import Doc, Subscription, TransactionEvent, merge_updates
 
 from ..errors import CloseCode, ProtocolError
 from ..limits import KIB
@@ -57,7 +58,6 @@ __all__ = [
     "elsewhere",
     "exhausted",
     "hurry",
-    "nobody",
     "ours",
     "weakly",
 ]
@@ -147,13 +147,18 @@ def exhausted(steps: Steps[T]) -> T:
 
 
 class Engine:
-    """One document; ``on_edit(update)`` hears of the edits that are made by others than this, within their transaction.
+    """One document; ``on_edit(update)`` hears of the edits that are made by others than this, within their transaction:
+    of a document that was theirs before, or has been lent.
 
     ``origin`` is that of the transactions made here.
     """
 
     def __init__(
-        self, doc: Doc[Any] | None = None, *, origin: Hashable | None = None, on_edit: Callable[[bytes], object]
+        self,
+        doc: Doc[Any] | None = None,
+        *,
+        origin: Hashable | None = None,
+        on_edit: Callable[[bytes], object] | None = None,
     ) -> None:
         self.doc: Doc[Any] = Doc() if doc is None else doc
         self.origin = origin
@@ -162,15 +167,32 @@ class Engine:
         self.broken = False
         self._turn = 0.0
         self._on_edit = on_edit
-        self._applying = self._fired = self._closed = False
+        self._applying = self._fired = False
+        self._lent = doc is not None and on_edit is not None
         self._observer = weakly(self._observe)
-        self._subscription = self.doc.observe(self._observer)
+        self._subscription: Subscription | None = None
+        self._listen(self._lent)
 
     def close(self) -> None:
         """Hear no more of the document, which somebody may still hold."""
-        if not self._closed:
-            self._closed = True
-            self.doc.unobserve(self._subscription)
+        self._lent = False
+        self._listen(False)
+
+    def lend(self) -> Doc[Any]:
+        """The document, for others: from now on their edits are heard of."""
+        if not self._lent:
+            self._lent = True
+            self._listen(True)
+        return self.doc
+
+    def _listen(self, wanted: bool) -> None:
+        """Have an observer of the document, or have none."""
+        subscription = self._subscription
+        if wanted and subscription is None:
+            self._subscription = self.doc.observe(self._observer)
+        elif not wanted and subscription is not None:
+            self._subscription = None
+            self.doc.unobserve(subscription)
 
     def apply(self, update: bytes, *, watch: bool = False) -> bool:
         """Apply an update; with ``watch``, whether that changed anything.
@@ -180,10 +202,8 @@ class Engine:
         if self.broken:
             raise ReplicaBroken("the document in memory broke earlier")
         doc = self.doc
-        if watch:
-            self._applying, self._fired = True, False
-        else:
-            doc.unobserve(self._subscription)
+        self._listen(watch)
+        self._applying, self._fired = True, False
         try:
             if self.origin is None:
                 doc.apply_update(update)
@@ -200,18 +220,16 @@ class Engine:
                 raise
             raise ReplicaBroken(f"{type(error).__name__}: {error}") from None
         finally:
-            if watch:
-                self._applying = False
-            else:
-                self._subscription = doc.observe(self._observer)
+            self._applying = False
+            self._listen(self._lent)
         return self._fired
 
     def adopt(self, other: Engine) -> None:
         """Take over another's document, in place of this one's."""
         other.close()
-        self.doc.unobserve(self._subscription)
+        self._listen(False)
         self.doc, self.items = other.doc, other.items
-        self._subscription = self.doc.observe(self._observer)
+        self._listen(self._lent)
 
     def applying(
         self,
@@ -276,7 +294,7 @@ class Engine:
 
     def _blank(self) -> Engine:
         doc: Doc[Any] = Doc(client_id=self.doc.client_id, guid=self.doc.guid)
-        return Engine(doc, origin=self.origin, on_edit=nobody)
+        return Engine(doc, origin=self.origin)
 
     def _apply_portion(self, update: bytes, portion: Portion) -> bool:
         self.items += CUTS * portion.size
@@ -289,7 +307,7 @@ class Engine:
     def _observe(self, event: TransactionEvent) -> None:
         if self._applying:
             self._fired = True
-        else:
+        elif self._on_edit is not None:
             self._on_edit(event.update)
 
 
@@ -319,10 +337,6 @@ def check_readable(update: bytes) -> None:
         if ours(error):
             raise
         raise ProtocolError(f"this update cannot be applied: {error}", CloseCode.POLICY_VIOLATION) from None
-
-
-def nobody(update: bytes) -> None:
-    """Hears of no edits: nobody else has this document."""
 
 
 def weakly(method: Callable[P, T]) -> Callable[P, T | None]:

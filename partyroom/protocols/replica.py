@@ -89,9 +89,9 @@ class Replica:
         self._surrogates = Surrogates()
         self._nesting = Nesting()
         self._on_edit: Callable[[bytes], object] | None = None
-        self._clocks = guard.state_vector(self.doc.get_state())
+        self._clocks = guard.state_vector(self._engine.doc.get_state())
         if self._clocks:
-            self._learn(self.doc.get_update())
+            self._learn(self._engine.doc.get_update())
 
     def __del__(self) -> None:
         self.close()
@@ -104,13 +104,13 @@ class Replica:
     @property
     def doc(self) -> Doc[Any]:
         """The live document; another object after edits that cut a character in half, or that were slow to apply."""
-        return self._engine.doc
+        return self._engine.lend()
 
     # -- what the room asks ----------------------------------------------------------------------------------------
 
     def state_vector(self) -> bytes:
         """What this replica knows, for a SyncStep1."""
-        return self.doc.get_state()
+        return self._engine.doc.get_state()
 
     def diff(self, state_vector: bytes) -> bytes:
         """What somebody with this state vector lacks, for a SyncStep2; raises ``ProtocolError``.
@@ -119,7 +119,7 @@ class Replica:
         """
         guard.state_vector(state_vector)
         self.settle()
-        return self.doc.get_update(state_vector)
+        return self._engine.doc.get_update(state_vector)
 
     @property
     def waiting(self) -> tuple[bytes, ...]:
@@ -138,7 +138,7 @@ class Replica:
     def snapshot(self) -> bytes:
         """The document as one update, without what waits."""
         self.settle()
-        return self.doc.get_update()
+        return self._engine.doc.get_update()
 
     def compact(self) -> bytes | None:
         """The snapshot that, with ``waiting`` after it, may take the place of all updates so far.
@@ -170,7 +170,9 @@ class Replica:
         if len(update) > LARGE:
             return False
         summary = guard.check(update)
-        return not summary.structs and covers(guard.check(self.doc.get_update(self.doc.get_state())), summary)
+        return not summary.structs and covers(
+            guard.check(self._engine.doc.get_update(self._engine.doc.get_state())), summary
+        )
 
     def on_edit(self, callback: Callable[[bytes], object]) -> None:
         """Calls ``callback(update)`` for every edit that server code makes to ``doc``, in place of an earlier callback.
@@ -350,11 +352,11 @@ class Replica:
             self._on_edit(update)
 
     def _all(self) -> list[bytes]:
-        return [self.doc.get_update(), *self.waiting]
+        return [self._engine.doc.get_update(), *self.waiting]
 
     def _read_clocks(self) -> None:
         self._clocks.clear()  # and not another one: portions may be under way
-        self._clocks.update(guard.state_vector(self.doc.get_state()))
+        self._clocks.update(guard.state_vector(self._engine.doc.get_state()))
 
     # -- the document anew -------------------------------------------------------------------------------------------
 
@@ -373,7 +375,7 @@ class Replica:
 
     def _state(self) -> Steps[bytes]:
         """The document as one update, with all characters cut that have been."""
-        state = self.doc.get_update()
+        state = self._engine.doc.get_update()
         if self._surrogates:
             summary = yield from checked(state)
             state = self._surrogates.mend(state, summary)
@@ -381,7 +383,7 @@ class Replica:
 
     def _replace(self, state: bytes) -> Steps[None]:
         """Puts a new document of this state in the place of the old one; raises ``ReplicaBroken``."""
-        old = self.doc
+        old = self._engine.doc
         try:
             built = yield from self._engine.built(state)
         except TooLong:

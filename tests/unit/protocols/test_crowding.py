@@ -11,7 +11,7 @@ from pycrdt import Array, Doc, Map, Text
 from partyroom.errors import ProtocolError
 from partyroom.protocols import guard
 from partyroom.protocols.crowding import crowding
-from partyroom.protocols.engine import AT_ONCE, Engine, exhausted, nobody
+from partyroom.protocols.engine import AT_ONCE, Engine, exhausted
 from partyroom.protocols.replica import Replica
 from tests.unit.client.test_mirror import Client
 from tests.unit.protocols.crowds import CALM, CROWDED, Walk, strange
@@ -116,7 +116,7 @@ def applied(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 @pytest.mark.parametrize("name", CALM)
 def test_what_is_calm_is_read_at_once(name: str, applied: list[int]) -> None:
     state = written(CALM[name](4_000))
-    engine = Engine(on_edit=nobody)
+    engine = Engine()
     engine.items = len(state)
     copy = exhausted(engine.built(state, own=True))
     assert applied == [len(state)]

@@ -199,6 +199,34 @@ def test_the_engine_is_not_observed_while_items_are_applied(monkeypatch: pytest.
     assert len(edits) == 1, "it is observed again"
 
 
+def test_a_document_is_observed_once_somebody_else_has_it() -> None:
+    edits: list[bytes] = []
+    engine = Engine(on_edit=edits.append)
+    (update,) = typed(1)
+    engine.apply(update)
+    assert not engine.doc._subscriptions, "taking an observer away and back costs as much as a keystroke"
+    engine.lend().get("t", type=Text).insert(0, "by somebody else")
+    assert len(edits) == 1
+    engine.close()
+    assert not engine.doc._subscriptions
+    engine.doc.get("t", type=Text).insert(0, "later")
+    assert len(edits) == 1
+
+
+def test_deletions_alone_are_news_once() -> None:
+    """Only the engine can tell, and only an observer hears of it."""
+    doc: Doc[Any] = Doc(client_id=1)
+    doc.get("t", type=Text).insert(0, "ab")
+    replica = Replica()
+    replica.apply(doc.get_update())
+    before = doc.get_state()
+    del doc.get("t", type=Text)[:1]
+    deletion = doc.get_update(before)
+    assert replica.apply(deletion)
+    assert not replica.apply(deletion)
+    assert text_of(replica) == "b"
+
+
 def test_a_long_log_is_loaded_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a busy document's server was killed there may be very many updates, each of them small."""
     monkeypatch.setattr("partyroom.protocols.replica.TURN", 0.0)

@@ -20,6 +20,7 @@ STAMP  := $(VENV)/.stamps
 
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+unexport PYTHONDONTWRITEBYTECODE # else pytest compiles every test anew in each of its processes, each time
 
 .DELETE_ON_ERROR:
 .PHONY: serve test unit check bench prove clean web browser

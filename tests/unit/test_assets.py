@@ -21,6 +21,16 @@ PAGE = {"sec-fetch-mode": "navigate", "accept": "text/html"}
 SECRET = b"nobody may see this"
 
 
+@pytest.fixture(scope="module")
+def walled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds nothing but secrets, beside another; tests only read it."""
+    folder = tmp_path_factory.mktemp("walled")
+    (folder / "public/docs").mkdir(parents=True)
+    for place in ("secret.txt", "public/.env", "public/docs/.env"):
+        (folder / place).write_bytes(SECRET)
+    return folder / "public"
+
+
 @pytest.fixture
 def public(tmp_path: Path) -> Path:
     """The folder that is served, with something secret beside and within it."""
@@ -156,14 +166,8 @@ class TestHostilePaths:
         assert not caplog.records
 
     @given(parts=st.lists(st.sampled_from(["..", ".", "", "docs", "public", "secret.txt", ".env", "out", "\\", "\0"])))
-    async def test_no_path_at_all_leads_to_a_secret(
-        self, parts: list[str], tmp_path_factory: pytest.TempPathFactory
-    ) -> None:
-        folder = tmp_path_factory.getbasetemp() / "walled"
-        (folder / "public/docs").mkdir(parents=True, exist_ok=True)
-        for place in ("secret.txt", "public/.env", "public/docs/.env"):
-            (folder / place).write_bytes(SECRET)
-        assets = Assets(folder / "public")
+    async def test_no_path_at_all_leads_to_a_secret(self, parts: list[str], walled: Path) -> None:
+        assets = Assets(walled)
         for path in ("/".join(["", *parts]), "/".join(["", *map(quote, parts)]), "/" + quote("/".join(parts), safe="")):
             answer = await assets.answer(Request(path=path))
             assert answer is None or answer.body != SECRET

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pytest
 
 from partyroom import Connection, Limits, Lobby, Party, Refused, Request, Response
+from partyroom import room as room_module
 from partyroom.errors import StoreError
 from partyroom.http import Address, Headers, Query
 from partyroom.lobby import Admission
@@ -787,7 +788,9 @@ class TestClosing:
         async with asyncio.timeout(5):
             await lobby.close()
 
-    async def test_an_alarm_that_will_not_be_cancelled_does_not_hold_it(self) -> None:
+    async def test_an_alarm_that_will_not_be_cancelled_does_not_hold_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(room_module, "GRACE", 0.02)
+
         class Stubborn(Where):
             go = asyncio.Event()
 
@@ -799,7 +802,7 @@ class TestClosing:
                         continue
 
         clock = ManualClock()
-        lobby = Lobby({"chat": Stubborn}, clock=clock, limits=Limits(close=0.05))
+        lobby = Lobby({"chat": Stubborn}, clock=clock, limits=Limits(close=0.02))
         (await lobby.room(Address("chat", "x"))).set_alarm(clock.now())
         await clock.advance(0)
         try:

@@ -65,17 +65,18 @@ def test_what_yjs_writes_takes_no_more_steps_than_it_says(scene: str, walk: Walk
     assert walk.past(state) <= crowding(state).steps
 
 
-def test_strangers_take_no_more_steps_than_it_says(walk: Walk) -> None:
+@pytest.mark.parametrize("seeds", [range(400), pytest.param(range(400, 2_000), marks=pytest.mark.slow)], ids=len)
+def test_strangers_take_no_more_steps_than_it_says(seeds: range, walk: Walk) -> None:
     calm = crowded = 0
-    for seed in range(2_000):
+    for seed in seeds:
         state = written(strange(seed))
         past, (items, steps) = walk.past(state), crowding(state)
         assert past <= steps
         assert guard.check(state).structs <= items
         calm += steps == 0
         crowded += past > 0
-    assert calm > 80
-    assert crowded > 500
+    assert calm > len(seeds) / 25
+    assert crowded > len(seeds) / 4
 
 
 def test_people_who_write_in_turns_take_no_steps(walk: Walk) -> None:

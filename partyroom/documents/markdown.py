@@ -17,8 +17,11 @@ from ..protocols.shared import Kind, Shared, Span
 
 __all__ = ["markdown", "plain_text"]
 
-_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>#|~])")
-_NUMBERED: Final = re.compile(r"^(\s*)(\d+[.)]|[-+])(?=\s)")
+_ENTITY: Final = r"&(?=#?\w+;)"
+_SPECIAL: Final = re.compile(rf"([\\`*_\[\]<>#|~]|{_ENTITY})")
+_BEGINS: Final = re.compile(r"^([ \t]*)(?:(\d+)(?=[.)](?:\s|$))|(?=[-+](?:\s|$)|--+[ \t-]*$|=+[ \t]*$))", re.MULTILINE)
+"""What makes a list, a rule or a heading of a line, or of the one before it."""
+_LINE_BREAK: Final = re.compile(r"\r\n?")
 _ELEMENT: Final = 3
 _DEEPEST: Final = 50
 """Elements nested deeper than this are left out: lists in lists are indented, a little more at each level."""
@@ -101,7 +104,7 @@ def _lines(spans: list[Span]) -> str:
     for style, group in groupby(lines, key=lambda line: line.style):
         texts = [line.text for line in group]
         if style == "code":
-            blocks.append("\n".join(["```", *texts, "```"]))
+            blocks.append(_fenced("\n".join(texts)))
         elif style in ("list", "quote"):
             blocks.append("\n".join(texts))
         else:
@@ -191,7 +194,7 @@ def _spans(shared: Shared) -> Iterator[Span]:
         return
     attributes = shared.entries()
     if shared.name.lower() in _BREAKS:
-        yield Span("\\\n", {"as is": True})
+        yield _BREAK
     elif shared.name.lower() == "image":
         yield Span({"image": attributes.get("src"), "alt": attributes.get("alt")}, {})
     else:
@@ -207,7 +210,7 @@ def _block(element: Shared, depth: int) -> Iterator[str]:
     elif kind == "quote":
         yield "\n".join(f"> {line}".rstrip() for line in "\n\n".join(_blocks(element, depth + 1)).split("\n"))
     elif kind == "code":
-        yield f"```{_word(element.entries().get('language'))}\n{plain_text(element, 'xml').rstrip()}\n```"
+        yield _fenced(plain_text(element, "xml").rstrip(), _word(element.entries().get("language")))
     elif kind == "rule":
         yield "---"
     else:
@@ -234,9 +237,14 @@ def _word(value: Any) -> str:
 # -- what is in a line -------------------------------------------------------------------------------------------------
 
 
+_BREAK: Final = Span("\\\n", {})
+
+
 def _inline(spans: list[Span]) -> str:
+    while spans and spans[-1] is _BREAK:  # the end of a block is one anyway
+        spans = spans[:-1]
     line = "".join(_marked(span) for span in spans).strip()  # spaces would mean code in front, a line break behind
-    return _NUMBERED.sub(lambda found: f"{found[1]}{found[2][:-1]}\\{found[2][-1]}", line)
+    return _BEGINS.sub(lambda found: f"{found[1]}{found[2] or ''}\\", line)
 
 
 def _marked(span: Span) -> str:
@@ -244,20 +252,32 @@ def _marked(span: Span) -> str:
     formats = span.attributes
     if not isinstance(span.insert, str):
         return _embedded(span.insert)
-    if formats.get("as is"):
+    if span is _BREAK:
         return span.insert
+    text = _LINE_BREAK.sub("\n", span.insert)
     if _is_on(formats.get("code")):
-        fence = "`" * (1 + max(map(len, re.findall("`+", span.insert)), default=0))
+        text = text.replace("\n", " ")  # code does not go on in another block
+        fence = _fence(text, 1)
         space = " " if len(fence) > 1 else ""
-        text = f"{fence}{space}{span.insert}{space}{fence}"
+        text = f"{fence}{space}{text}{space}{fence}"
     else:
-        text = _escaped(span.insert)
+        text = _escaped(text)
     for names, mark in ((_STRIKE, "~~"), (_EMPHASIS, "*"), (_STRONG, "**")):
         if any(_is_on(formats.get(name)) for name in names):
             text = _around(text, mark)
     link = formats.get("link")
     address = link.get("href") if isinstance(link, dict) else link
     return f"[{text}]({_address(address)})" if isinstance(address, str) else text
+
+
+def _fenced(code: str, language: str = "") -> str:
+    fence = _fence(code, 3)
+    return f"{fence}{language}\n{code}\n{fence}"
+
+
+def _fence(code: str, least: int) -> str:
+    """So many backticks as there are not in the code."""
+    return "`" * max(least, 1 + max(map(len, re.findall("`+", code)), default=0))
 
 
 def _escaped(text: str) -> str:
@@ -290,4 +310,5 @@ def _address(url: str) -> str:
     """A link's target without the characters that would end it; one that would run a program leads nowhere."""
     if re.match(r"[\x00-\x20]*(javascript|vbscript|data):", url, re.IGNORECASE) and not url.startswith("data:image/"):
         return ""
+    url = re.sub(_ENTITY, "&amp;", url)
     return re.sub(r"[\s()<>\\]", lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode()), url)

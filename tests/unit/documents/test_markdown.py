@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 from pycrdt import Doc, Text, XmlElement, XmlFragment, XmlText
 
 from partyroom.documents.markdown import markdown, plain_text
@@ -118,6 +119,68 @@ def test_what_prosemirror_means_by_its_elements() -> None:
         "broken\\\nline ![an \\*x\\*](https://example.com/x.png)\n"
     )
     assert plain_text(root) == "Title\nplain \none\ntwo\ndeep\ntodo\nsaid\ntwice\nx = 1\ny\nbroken\nline \n"
+
+
+def as_read(source: str) -> str:
+    """The text that markdown-it shows a reader; raises ``AssertionError`` where it finds HTML or a rule in it."""
+    shown = []
+    for token in MarkdownIt("commonmark").enable("strikethrough").parse(source):
+        for part in token.children or [token]:
+            assert not part.type.startswith(("html", "hr")), part
+            assert str(part.attrs.get("href", "")).partition(":")[0] != "javascript"
+            shown.append("\n" if part.type in ("softbreak", "hardbreak") else part.content)
+    return "".join(shown).strip()
+
+
+@pytest.mark.parametrize("line", [{}, {"list": "bullet"}, {"blockquote": True}, {"header": 2}, {"code-block": True}])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "-",
+        "+",
+        "1.",
+        "2)",
+        "- x",
+        "---",
+        "--",
+        "- - -",
+        "===",
+        "```",
+        "`````",
+        "~~~",
+        "&lt;b&gt;",
+        "&#42;",
+        "a & b",
+        "<b>",
+        "#",
+    ],
+)
+def test_what_means_something_in_markdown_is_text_to_its_readers(text: str, line: dict[str, Any]) -> None:
+    assert as_read(markdown(text_root([(text, {"color": "red"}), ("\n", line)]))) == text
+
+
+@pytest.mark.parametrize("text", ["- b", "--", "==", "1. b", "> b", "# b"])
+def test_a_line_after_a_break_is_text_too_and_a_break_at_the_end_is_none(text: str) -> None:
+    root = xml_root(p("a", p(tag="hard_break"), text, p(tag="hardBreak")))
+    assert as_read(markdown(root)) == f"a\n{text}"
+
+
+@pytest.mark.parametrize("formats", [{"as is": True}, {"code": True}, {"bold": True}, {"code-block": True}, {}])
+@pytest.mark.parametrize("text", ["<b>x</b>", "a\r\r<b>x</b>", "a\n\n<b>x</b>", "```\n<b>x</b>", "a\r- <b>x</b>"])
+def test_no_text_becomes_html_whatever_formats_a_stranger_gives_it(text: str, formats: dict[str, Any]) -> None:
+    line = {"code-block": True} if formats.get("code-block") else {}
+    assert "<b>x</b>" in as_read(markdown(text_root([(text, formats or {"color": "red"}), ("\n", line)])))
+    doc: Doc[Any] = Doc()
+    fragment = doc.get("prosemirror", type=XmlFragment)
+    paragraph = fragment.children.append(XmlElement("code_block" if line else "paragraph"))
+    written = paragraph.children.append(XmlText())
+    written.insert(0, text, formats or None)
+    assert "<b>x</b>" in as_read(markdown(read(doc.get_update()).root("prosemirror")))
+
+
+@pytest.mark.parametrize("url", ["javascript:x", "&#106;avascript:x", "java&#115;cript&colon;x", "JAVASCRIPT&#58;x"])
+def test_no_link_leads_to_a_program(url: str) -> None:
+    assert as_read(markdown(text_root([("here", {"link": url})]))) == "here"
 
 
 def test_the_marks_of_prosemirror_have_attributes_or_none() -> None:

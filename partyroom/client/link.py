@@ -20,6 +20,14 @@ __all__ = ["Link", "Status", "is_final"]
 
 log = logging.getLogger("partyroom.client.link")
 
+BLAMED = (
+    CloseCode.PROTOCOL_ERROR,
+    CloseCode.POLICY_VIOLATION,
+    CloseCode.TOO_LARGE,
+    CloseCode.INTERNAL_ERROR,
+)
+"""Ends that are somebody's fault, and that will come again where nobody hears of it."""
+
 
 class Status(StrEnum):
     """What a socket is about."""
@@ -83,6 +91,7 @@ class Link:
         self._wire: Wire | None = None
         self._reading = False
         self._leaving: ConnectionClosed | None = None
+        self._blamed: tuple[int, str] | None = None
 
     async def run(self) -> None:
         """Connect, and connect again, until there is no more point in it. Cancel it to hang up."""
@@ -194,7 +203,16 @@ class Link:
         elif self.goodbye is not None and not self.outbox:  # else there is something to come back for
             self._become(Status.CLOSED, error=self.goodbye, ended=ended)
         else:
+            if ended is not self._leaving and ended.code in BLAMED:
+                self._blame(ended)
             self._become(Status.CONNECTING, ended=ended)
+
+    def _blame(self, ended: ConnectionClosed) -> None:
+        """The server ended the connection because of something: say it once, not at each of a row of attempts."""
+        how = (ended.code, ended.reason)
+        if how != self._blamed:
+            self._blamed = how
+            log.warning("%s: %s; trying again", self.name, ended)
 
     def _opened(self, wire: Wire) -> None:
         self.protocol = wire.protocol

@@ -99,7 +99,7 @@ class Session:
         self._thread = 0
         self._turning = False
         self._accepted: list[bytes] = []
-        self._flushing = self._reloading = self._warned = False
+        self._flushing = self._reloading = self._warned = self._doubted = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._renewal: Timer | None = None
         socket.on_open(self._opened)
@@ -188,7 +188,15 @@ class Session:
                     self.sync.received(said)
                 else:
                     text = chunks.parse_custom(said)
+                    if text is None and not self.sync.synced:
+                        self._doubt()
                     self.on_custom_message(said if text is None else text)
+
+    def _doubt(self) -> None:
+        """A text where a document should be: most likely there is another party than one thinks. Say so once."""
+        if not self._doubted:
+            self._doubted = True
+            log.warning("%s sends texts and no document: is its party a DocumentParty?", self.socket.url)
 
     def _closed(self, code: int, reason: str) -> None:
         with self.lock:

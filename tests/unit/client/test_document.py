@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from pycrdt import Doc, Text
 
-from partyroom import MemoryStore
+from partyroom import Connection, MemoryStore, Party
 from partyroom.client.document import DocumentClient, DocumentStatus, NotSaved
 from partyroom.client.values import Values
 from partyroom.errors import ConnectionClosed, HandshakeRefused
@@ -31,7 +31,25 @@ def dialect(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"dialect": request.param}
 
 
+class Talk(Party):
+    """No document: it answers whatever it is sent with a text."""
+
+    def on_message(self, connection: Connection, message: str | bytes) -> None:
+        connection.send("what?")
+
+
 class TestInStep:
+    async def test_the_log_wonders_once_about_a_party_that_sends_no_document(
+        self, inside: Inside, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        inside.lobby.party_classes["talk"] = Talk
+        async with inside.client(party="talk") as client:
+            await settle()
+            await inside.pass_time()
+            assert [record.getMessage() for record in caplog.records] == [
+                f"{client.socket.url} sends texts and no document: is its party a DocumentParty?"
+            ]
+
     async def test_edits_go_both_ways_and_come_once(self, inside: Inside, dialect: dict[str, Any]) -> None:
         async with inside.joined(**dialect) as ada, inside.joined(**dialect) as bob:
             body(ada).insert(0, "hello 🎉")

@@ -155,6 +155,22 @@ class TestConnecting:
                 await bench.clock.advance(3600)
         assert [record.message for record in caplog.records] == ["nobody there; trying again"]
 
+    async def test_the_log_tells_once_that_the_server_blames_somebody(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with bench.open(backoff=Backoff(initial=1, jitter=0)) as (socket, wire):
+            for number, (code, reason) in enumerate(
+                [(1006, ""), (1011, "the server failed"), (1011, "the server failed")]
+            ):
+                wire.hang_up(code, reason)
+                await settle()
+                while len(bench.network.wires) < number + 2:
+                    await bench.clock.advance(1)
+                wire = bench.network.wires[-1]
+        assert [record.message for record in caplog.records] == [
+            f"{socket.url}: the connection has ended (1011: the server failed); trying again"
+        ]
+
 
 class TestTheEnd:
     @pytest.mark.parametrize("code", [4400, 4401, 4403, 4409, 4499])

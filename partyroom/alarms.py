@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from math import isfinite
 
 from .clock import Clock, Timer
+from .errors import is_failure
 from .http import Address
 from .stores.base import Store
 
@@ -144,11 +145,9 @@ class Alarms:
         try:
             await self._ring(address)
             self._failures.pop(address, None)
-        except asyncio.CancelledError as error:
-            if self._closed:
+        except BaseException as error:
+            if not is_failure(error):
                 raise
-            await self._failed(address, error)  # the handler awaited something that had been cancelled
-        except Exception as error:
             await self._failed(address, error)
         finally:
             del self._ringing[address]

@@ -52,7 +52,7 @@ class Tick:
     A call may ask for more; those are made in the same run.
     """
 
-    __slots__ = ("_after_read", "_at_end", "_call_soon", "_reading", "ending")
+    __slots__ = ("_after_read", "_at_end", "_loop", "_reading", "ending")
 
     def __init__(self) -> None:
         self.ending = False
@@ -60,14 +60,15 @@ class Tick:
         self._at_end: list[Callable[[], object]] = []
         self._after_read: list[Callable[[], object]] = []
         self._reading = False
-        self._call_soon: Callable[..., object] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def at_end(self, call: Callable[[], object]) -> None:
         """Make ``call`` soon: after what runs now, before anything new is read from the network."""
         if not self._at_end:
-            if self._call_soon is None:  # found once: get_running_loop() costs Python 3.11 a system call
-                self._call_soon = asyncio.get_running_loop().call_soon
-            self._call_soon(self._end)
+            loop = self._loop  # kept: get_running_loop() costs Python 3.11 a system call
+            if loop is None or loop.is_closed():
+                loop = self._loop = asyncio.get_running_loop()
+            loop.call_soon(self._end)
         self._at_end.append(call)
 
     def after_read(self, call: Callable[[], object]) -> None:
@@ -86,17 +87,21 @@ class Tick:
             self._reading = False
             if self._after_read:
                 self._make(self._after_read)
-                self._after_read = []
 
     def _end(self) -> None:
         self._make(self._at_end)
-        self._at_end = []
 
     def _make(self, calls: list[Callable[[], object]]) -> None:
         self.ending = True
+        stopped: BaseException | None = None
         for call in calls:  # grows while it runs
             try:
                 call()
             except Exception:  # a bug of ours; it must not silence the other clients
                 log.exception("a call at the end of a loop tick failed")
+            except BaseException as error:  # Ctrl-C, after which the loop may run on, to say goodbye
+                stopped = error
+        calls.clear()
         self.ending = False
+        if stopped is not None:
+            raise stopped

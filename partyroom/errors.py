@@ -24,6 +24,7 @@ the others are the program's.
 
 from __future__ import annotations
 
+import asyncio
 from enum import IntEnum
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "StoreError",
     "TooLarge",
     "Unreachable",
+    "is_failure",
 ]
 
 
@@ -157,3 +159,15 @@ class Fenced(StoreError):
 
 class Damaged(StoreError):
     """Stored bytes fail their checksum or sequence; they are set aside, never guessed at or overwritten."""
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether the code that raised ``error`` has failed; not where the running task is cancelled or the process ends.
+
+    Not all failures are an ``Exception``: a panic of an extension in Rust is none, nor is what tells a hook that
+    something it awaited has been cancelled.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is None or not task.cancelling()
+    return not isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 
-from .errors import Refused
+from .errors import Refused, is_failure
 from .http import Request, Response, origin_allowed, split_path
 from .limits import Limits
 from .party import Party, settled
@@ -78,7 +78,9 @@ async def ask(party_class: type[Party], hook: str, request: Request) -> Request 
         answer = await settled(getattr(party_class, hook)(request))
         if answer is not None and not isinstance(answer, (Request, Response)):
             raise TypeError(f"{hook} returned {type(answer).__name__}, not a Request, a Response or None")
-    except Exception:
+    except BaseException as error:
+        if not is_failure(error):
+            raise
         log.exception("%s/%s: %s failed", request.party, request.room, hook)
         return Response("Internal server error\n", 500)
     if isinstance(answer, Request) and not answer.room:  # made anew: it is for this room all the same

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable
 from typing import Any
 
 from .connection import Connection
-from .errors import CloseCode, ProtocolError, RoomStopped
+from .errors import CloseCode, ProtocolError, RoomStopped, is_failure
 from .http import Address
 from .life import Life
 from .party import settled
 
-__all__ = ["Hooks", "is_cancelled"]
+__all__ = ["Hooks"]
 
 log = logging.getLogger("partyroom.room")
 
@@ -38,7 +37,9 @@ class Hooks:
             result = getattr(party, hook)(*arguments)
         except RoomStopped:
             connection.close(*self.goodbye)
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             await self.failed(connection, hook, error)
         else:
             if result is not None:
@@ -49,8 +50,8 @@ class Hooks:
         with self._life.work():
             try:
                 await result
-            except (Exception, asyncio.CancelledError) as error:
-                if is_cancelled(error):
+            except BaseException as error:
+                if not is_failure(error):
                     raise
                 await self.failed(connection, hook, error)
 
@@ -72,16 +73,12 @@ class Hooks:
             await settled((await self._life.ready()).on_error(connection, error))
         except RoomStopped:
             pass  # nobody is left to tell
-        except Exception as failure:
+        except BaseException as failure:
+            if not is_failure(failure):
+                raise
             self.log("on_error", failure, connection)
 
     def log(self, hook: str, error: BaseException, connection: Connection | None = None) -> None:
         """Write down what a hook raised: the only place where it is seen in full."""
         whose = f" for {connection!r}" if connection is not None else ""
         log.error("%s: %s failed%s", self._address, hook, whose, exc_info=error)
-
-
-def is_cancelled(error: BaseException) -> bool:
-    """Whether the running task is being cancelled; else a hook awaited something that was, and has failed."""
-    task = asyncio.current_task()
-    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0

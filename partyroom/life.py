@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from .clock import Clock, Timer
-from .errors import CloseCode, RoomStopped
+from .errors import CloseCode, RoomStopped, is_failure
 from .http import Address
 from .limits import Limits
 from .party import Party, settled
@@ -158,11 +158,12 @@ class Life:
                 if self._quiet is not None and not self._room.occupied and not self._quiet.done():
                     self._quiet.set_result(None)
 
-    def in_background(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def in_background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something of the room's own to its end."""
         task = asyncio.create_task(coroutine)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+        return task
 
     async def until_quiet(self) -> None:
         """Until every connection has left and every hook has returned."""
@@ -212,7 +213,9 @@ class Life:
     async def _stop_party(self, party: Party) -> None:
         try:
             await settled(party.on_stop())
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             log.error("%s: on_stop failed", self._room.address, exc_info=error)
         finally:
             self._started = None

@@ -20,7 +20,7 @@ from .alarms import Alarms
 from .assets import Assets
 from .clock import Clock, LoopClock, Tick
 from .crons import Crons
-from .errors import CloseCode, Refused, StoreError
+from .errors import CloseCode, Refused, StoreError, is_failure
 from .gate import CORS, Refusals, ask, check_id, check_visitor, unavailable
 from .http import Address, Headers, Request, Response, split_path
 from .limits import DEFAULTS, Limits
@@ -236,7 +236,9 @@ class Lobby:
             return found
         try:
             response = await settled(self._first_party.on_fetch(request.replace(env=self.env, parties=self.parties)))
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             log.exception("on_fetch failed")
             raise Refused(500, "Internal server error") from None
         if response is None and self.pages is not None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from typing import ClassVar, Final
 
 from .connection import Connection
-from .errors import CloseCode
+from .errors import CloseCode, is_failure
 from .party import MaybeAwaitable, Party, settled
 from .room import Room
 
@@ -98,7 +98,9 @@ class Outside(Party):
         try:
             served: MaybeAwaitable[None] = self.serves.on_socket(connection, self._messages)
             await settled(served)
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             log.exception("%s: on_socket failed", connection.request.path)
             connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
         else:

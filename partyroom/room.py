@@ -23,9 +23,9 @@ from .alarms import Alarms, moment
 from .clock import Clock, Tick
 from .connection import Connection
 from .connections import Connections
-from .errors import CloseCode, LimitError, Refused, RoomStopped, StoreError
+from .errors import CloseCode, LimitError, Refused, RoomStopped, StoreError, is_failure
 from .frame import Frame
-from .hooks import Hooks, is_cancelled
+from .hooks import Hooks
 from .http import Address, Request, Response
 from .life import Life
 from .limits import Limits
@@ -223,7 +223,9 @@ class Room:
         except Refused as refused:
             connection.close(CloseCode.CONFLICT, refused.reason)
             raise
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             self._hooks.log("tags", error, connection)
             connection.close(CloseCode.INTERNAL_ERROR, "the server failed")
             raise RoomStopped(f"{self.address}: tags() failed") from error
@@ -247,19 +249,23 @@ class Room:
             try:
                 if self._party_class.auto_answer(self, connection, message):
                     return DONE
-            except Exception as error:
+            except BaseException as error:
+                if not is_failure(error):
+                    raise
                 return self._hooks.failed(connection, "auto_answer", error)
         party = self.life.party
         if party is None:
             return self._hooks.run(connection, "on_message", connection, message)
         try:
             result = party.on_message(connection, message)
-        except Exception as error:
+        except BaseException as error:
+            if not is_failure(error):
+                raise
             return self._hooks.failed(connection, "on_message", error)
+        if self._hibernates:
+            self.life.touch()  # also where the rest of the hook waits for its turn: its party may not be put to sleep
         if result is not None:
             return self._hooks.finish(connection, "on_message", result)
-        if self._hibernates:
-            self.life.touch()
         return DONE
 
     async def leave(
@@ -281,6 +287,14 @@ class Room:
             self.life.touch()
             return
         with self.life.work():
+            leaving = self._left(connection, code, reason, error)
+            if error is None and self.life.party is not None:
+                await leaving  # begins on_close at once
+            else:  # on_close comes later, also where the gateway's task is cancelled before that
+                await asyncio.shield(self.life.in_background(leaving))
+
+    async def _left(self, connection: Connection, code: int, reason: str, error: BaseException | None) -> None:
+        with self.life.work():
             if error is not None:
                 await self._hooks.on_error(connection, error)
             await self._hooks.run(connection, "on_close", connection, code, reason, code != CloseCode.ABNORMAL)
@@ -298,8 +312,8 @@ class Room:
                 return response
             except RoomStopped:
                 return Response("The room could not start\n", 500)
-            except (Exception, asyncio.CancelledError) as error:
-                if is_cancelled(error):
+            except BaseException as error:
+                if not is_failure(error):
                     raise
                 self._hooks.log("on_request", error)
                 return Response("Internal server error\n", 500)
@@ -309,8 +323,9 @@ class Room:
         with self.life.work():
             try:
                 await settled((await self.life.ready()).on_alarm())
-            except Exception as error:
-                self._hooks.log("on_alarm", error)
+            except BaseException as error:
+                if is_failure(error):
+                    self._hooks.log("on_alarm", error)
                 raise
             if self.get_alarm() is None:
                 await self.storage.set_alarm(None)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
 from .clock import Clock, LoopClock, Timer
-from .errors import Fenced, LimitError, SqlError, StoreClosed, StoreError
+from .errors import Fenced, LimitError, SqlError, StoreClosed, StoreError, is_failure
 from .http import Address
 from .limits import DEFAULTS, Limits
 from .stores.base import KEEP, Batch, Keep, Range, Store
@@ -324,7 +324,9 @@ class Storage:
                 await self._store.apply(self._address, batch, fence=self._fence)
             except (Fenced, StoreClosed):
                 raise
-            except Exception as error:  # a StoreError, or a bug of the store's: neither may lose what was written
+            except BaseException as error:  # a StoreError, or a bug of the store's: neither may lose what was written
+                if not is_failure(error):
+                    raise
                 self.failing = True
                 log.error("%s: could not write, trying again in %.1f s: %s", self._address, pause, error)
                 await asyncio.sleep(pause)

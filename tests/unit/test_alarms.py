@@ -25,7 +25,7 @@ class Bell:
         self.clock = ManualClock(now=0.0)
         self.rung: list[tuple[float, str]] = []
         self.given_up: list[Address] = []
-        self.errors: list[Exception] = []
+        self.errors: list[BaseException] = []
         self.held: asyncio.Event | None = None
         self.alarms = Alarms(self.clock, self.ring, self.give_up)
 
@@ -223,9 +223,12 @@ class TestFailing:
         await bell.clock.advance(5)
         assert bell.rung == [(1.0, "lobby"), (1.5, "other"), (3.0, "lobby")]
 
-    async def test_a_handler_that_ends_with_a_cancellation_is_tried_again(self, bell: Bell) -> None:
-        """It awaited something that somebody else had cancelled."""
-        bell.errors = [asyncio.CancelledError()]  # type: ignore[list-item]
+    @pytest.mark.parametrize("error", [asyncio.CancelledError(), BaseException("a panic")])
+    async def test_a_handler_that_ends_with_a_cancellation_or_a_panic_is_tried_again(
+        self, bell: Bell, error: BaseException
+    ) -> None:
+        """It awaited something that somebody else had cancelled, or a library in Rust has failed."""
+        bell.errors = [error]
         bell.alarms.set(ROOM, 1.0)
         await bell.clock.advance(5)
         assert bell.times == [1.0, 3.0]

@@ -44,6 +44,30 @@ class TestTick:
         assert made == ["flushed", "again"]
         assert len(caplog.records) == 1
 
+    async def test_one_that_ends_the_process_does_so_after_the_others(self) -> None:
+        """Ctrl-C may come in the midst of one, and the loop runs on to say goodbye to everyone."""
+        tick, made, stopped = Tick(), list[str](), list[object]()
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: stopped.append(context["exception"]))
+        tick.at_end(partial(_raise, Panic()))
+        tick.at_end(partial(made.append, "flushed"))
+        await settle()
+        assert [type(one) for one in stopped] == [Panic]
+        tick.at_end(partial(made.append, "again"))
+        await settle()
+        assert made == ["flushed", "again"]
+        assert not tick.ending
+
+    def test_a_tick_goes_on_in_the_next_event_loop(self) -> None:
+        tick, made = Tick(), list[str]()
+
+        async def main(name: str) -> None:
+            tick.at_end(partial(made.append, name))
+            await settle()
+
+        for name in ("first", "second"):
+            asyncio.run(main(name))
+        assert made == ["first", "second"]
+
     async def test_what_a_client_causes_is_done_when_it_has_been_dealt_with(self) -> None:
         tick, made = Tick(), list[str]()
 
@@ -75,6 +99,14 @@ class TestTick:
             tick.read(feed, b"bad")
         assert made == ["done"]
         assert not tick.ending
+
+
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+def _raise(error: BaseException) -> None:
+    raise error
 
 
 class TestLoopClock:

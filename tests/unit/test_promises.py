@@ -306,6 +306,37 @@ async def test_promise_4_on_close_runs_when_on_connect_failed_or_was_cut_off(
     assert lobby.connected == 0
 
 
+async def test_promise_4_on_close_runs_when_the_gateway_is_cut_off_before_it_could(
+    open_lobby: Opener, clock: ManualClock
+) -> None:
+    class Slow(Chat):
+        hibernate = True
+        go = asyncio.Event()
+
+        async def on_start(self) -> None:
+            if self.log.count("init") > 1:
+                await self.go.wait()
+
+        async def on_error(self, connection: Connection, error: BaseException) -> None:
+            await self.go.wait()
+
+    lobby = open_lobby(Slow)
+    broken, sleeping = await enter(lobby, CHAT + "?_pk=broken"), await enter(lobby, CHAT + "?_pk=sleeping")
+    for socket, error in ((broken, OSError("cable")), (sleeping, None)):
+        assert socket.connection is not None
+        leaving = asyncio.ensure_future(only_room(lobby).leave(socket.connection, 1006, error=error))
+        await settle()
+        leaving.cancel()
+        await settle()
+        Slow.go.set()
+        await settle()
+        Slow.go.clear()
+        await clock.advance(11)
+    assert [entry[:3] for entry in Slow.log if entry != "init"] == [
+        ("close", id, 1006) for id in ("broken", "sleeping")
+    ]
+
+
 async def test_promise_4_there_is_no_on_close_without_an_on_connect(open_lobby: Opener) -> None:
     class Slow(Chat):
         async def on_start(self) -> None:
@@ -323,13 +354,18 @@ async def test_promise_4_there_is_no_on_close_without_an_on_connect(open_lobby: 
 # -- 5 ---------------------------------------------------------------------------------------------------------------
 
 
+class Panic(BaseException):
+    """As a library in Rust raises it."""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, Panic])
 async def test_promise_5_a_hook_that_raises_is_logged_and_costs_that_connection_only(
-    open_lobby: Opener, caplog: pytest.LogCaptureFixture
+    open_lobby: Opener, caplog: pytest.LogCaptureFixture, kind: type[BaseException]
 ) -> None:
     class Failing(Chat):
         def on_message(self, connection: Connection, message: str | bytes) -> None:
             if message == "bad":
-                raise RuntimeError("secret detail")
+                raise kind("secret detail")
             self.room.broadcast(message)
 
         def on_error(self, connection: Connection, error: BaseException) -> None:
@@ -364,6 +400,8 @@ async def test_promise_5_a_request_that_fails_is_a_500_without_a_traceback(
                 return None
             if request.subpath == "cancelled":
                 raise asyncio.CancelledError
+            if request.subpath == "panic":
+                raise Panic
             raise RuntimeError("secret detail")
 
         @classmethod
@@ -375,7 +413,7 @@ async def test_promise_5_a_request_that_fails_is_a_500_without_a_traceback(
             raise RuntimeError("secret detail")
 
     lobby = open_lobby(Failing)
-    for path in (CHAT, CHAT + "/none", CHAT + "/cancelled", CHAT + "/wrong", "/elsewhere"):
+    for path in (CHAT, CHAT + "/none", CHAT + "/cancelled", CHAT + "/panic", CHAT + "/wrong", "/elsewhere"):
         caplog.clear()
         with caplog.at_level(logging.ERROR):
             response = await fetch(lobby, path)
@@ -541,6 +579,31 @@ async def test_promise_7_a_hibernating_room_keeps_its_sockets_and_their_state(
     assert Sleepy.log[-1] == ("close", "a", 1000, "", True, False)
     await clock.advance(11)
     assert list(lobby.rooms()) == []
+
+
+async def test_promise_7_a_room_does_not_fall_asleep_between_a_message_and_its_hook(
+    open_lobby: Opener, clock: ManualClock
+) -> None:
+    """A gateway may begin what ``receive`` returned a turn of the event loop later."""
+
+    class Sleepy(Chat):
+        hibernate = True
+
+        async def on_message(self, connection: Connection, message: str | bytes) -> None:
+            self.log.append(message)
+
+        def on_stop(self) -> None:
+            self.log.append("stopped")
+
+    lobby = open_lobby(Sleepy)
+    socket = await enter(lobby)
+    assert socket.connection is not None
+    await clock.advance(9)
+    handling = only_room(lobby).receive(socket.connection, "hello")
+    await clock.advance(1)
+    await handling
+    await clock.advance(11)
+    assert Sleepy.log == ["init", "hello", "stopped"]
 
 
 # -- 8 ---------------------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class HeldStore(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[Batch] = []
-        self.errors: list[Exception] = []
+        self.errors: list[BaseException] = []
         self._open = asyncio.Event()
         self._open.set()
 
@@ -374,7 +374,7 @@ class TestFailures:
     async def test_a_store_with_a_bug_loses_nothing_either(
         self, storage: Storage, store: HeldStore, caplog: pytest.LogCaptureFixture
     ) -> None:
-        store.errors = [TypeError("a bug of the store's"), OSError("not wrapped")]
+        store.errors = [TypeError("a bug of the store's"), asyncio.CancelledError("of what it awaited")]
         storage.put("a", 1)
         await settle()
         storage.put("b", 2)

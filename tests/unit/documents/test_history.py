@@ -20,6 +20,7 @@ from partyroom.http import Address
 from partyroom.protocols import yjs
 from partyroom.protocols.content import read
 from partyroom.room import Room
+from partyroom.storage import decode
 from partyroom.stores.base import Batch
 from partyroom.testing import ManualClock
 from tests.unit.documents.client import Client, Shared, join
@@ -588,3 +589,31 @@ async def test_undo_is_exact_and_redo_its_opposite(lobby: Lobby, seed: int) -> N
                 assert await party.redo(who)
             await ada.read()
             assert str(ada.text) == before
+
+
+async def test_promise_9_what_was_restored_undone_and_redone_is_on_disk_when_that_returns() -> None:
+    store = MemoryStore()
+    async with lobby_of(store=store) as lobby, join(lobby, "?_pk=ada") as ada:
+        await ada.insert(0, "good")
+        party = party_of(lobby)
+        version = await party.save_version("good")
+        await erase(ada, 0, 4)
+        await passes(lobby, 10)
+
+        async def on_disk() -> str:
+            rows = await store.load(Address("notes", "today"))
+            kept = dict(rows)
+            doc: Doc[Any] = Doc()
+            for key, value in kept.items():
+                if key.startswith(("document/snapshot", "document/update/")):
+                    doc.apply_update(decode(value))
+            return str(doc.get("body", type=Text))
+
+        await party.restore_version(version.id)
+        assert await on_disk() == "good"
+        await ada.read()
+        await ada.insert(4, " enough")
+        assert await party.undo(ADA)
+        assert await on_disk() == "good"
+        assert await party.redo(ADA)
+        assert await on_disk() == "good enough"

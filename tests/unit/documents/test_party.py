@@ -12,6 +12,8 @@ from pycrdt import Doc, Text
 
 from partyroom import Connection, DocumentParty, Lobby, MemoryStore, Request, Response
 from partyroom.documents.history import KEPT_UNDER
+from partyroom.documents.peers import Peers
+from partyroom.errors import StoreError
 from partyroom.http import Address
 from partyroom.protocols import yjs
 from partyroom.stores.base import Batch
@@ -82,6 +84,22 @@ async def test_promise_10_an_update_whose_predecessor_is_missing_is_kept_over_a_
         await carol.read()
         async with join(lobby) as dave:
             assert str(dave.text) == "first second"
+
+
+async def test_promise_10_what_waited_for_something_that_server_code_brings_is_seen_by_server_code_soon(
+    lobby: Lobby,
+) -> None:
+    writer: Doc[Any] = Doc()
+    writer.get("body", type=Text).insert(0, "first ")
+    first, before = writer.get_update(), writer.get_state()
+    writer.get("body", type=Text).insert(6, "second")
+    async with join(lobby) as ada:
+        await ada.socket.send(yjs.update(writer.get_update(before)))
+        party = next(iter(lobby.rooms())).life.party
+        assert isinstance(party, DocumentParty)
+        party.doc.apply_update(first)
+        await settle()
+        assert str(party.doc.get("body", type=Text)) == "first second"
 
 
 async def test_a_read_only_client_sees_edits_and_has_presence_and_its_edits_count_for_nothing(lobby: Lobby) -> None:
@@ -260,6 +278,37 @@ async def test_promise_9_a_client_hears_that_its_edits_are_saved_when_they_are_o
         assert yjs.SyncStatus(b"\x02") in ada.received
 
 
+async def test_promise_9_what_was_written_offline_is_not_said_to_be_saved_before_it_is_on_disk() -> None:
+    store, clock = Held(), ManualClock()
+    async with Lobby({"notes": Notes}, store=store, clock=clock) as lobby, visit(lobby, PATH) as socket:
+        ada = Client(socket)
+        ada.text.insert(0, "written offline")
+        await socket.send(yjs.sync_status(b"\x01"))
+        await ada.read()  # answers our SyncStep1
+        await clock.advance(1)
+        await ada.read()
+        assert yjs.SyncStatus(b"\x01") not in ada.received
+        store.free.set()
+        await ada.read()
+        assert yjs.SyncStatus(b"\x01") in ada.received
+
+
+async def test_promise_9_what_could_not_be_written_for_good_is_never_said_to_be_saved(lobby: Lobby) -> None:
+    async with join(lobby) as ada:
+        connection = ada.socket.connection
+        assert connection is not None
+        peers = Peers.of(next(iter(lobby.rooms())))
+        for outcome, told in (StoreError("another server has this room"), 0), (None, 1):
+            write: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            peers.acknowledge(connection, yjs.sync_status(b"\x01"), write)
+            if outcome is None:
+                write.set_result(None)
+            else:
+                write.set_exception(outcome)
+            await ada.read()
+            assert ada.received.count(yjs.SyncStatus(b"\x01")) == told
+
+
 async def test_promise_9_an_edit_that_does_not_count_is_never_said_to_be_saved(lobby: Lobby) -> None:
     async with join(lobby, "?mode=read") as reader:
         await reader.insert(0, "not allowed")
@@ -280,12 +329,14 @@ async def test_promise_9_who_may_write_after_all_and_synchronises_anew_hears_tha
         for again, kind in (False, yjs.PermissionDenied), (True, yjs.SyncStatus):
             if again:
                 await reader.sync()
+            else:
+                await reader.insert(0, "this one counts, those before it do not: ")
             await reader.socket.send(yjs.sync_status(b"\x01"))
             await clock.advance(1)
             await reader.read()
             assert isinstance(reader.received[-1], kind)
         async with join(lobby) as bob:
-            assert str(bob.text) == "refused at first"
+            assert str(bob.text) == "this one counts, those before it do not: refused at first"
 
 
 async def test_promise_9_what_was_written_offline_is_not_said_to_be_saved_before_it_has_come() -> None:

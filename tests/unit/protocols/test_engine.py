@@ -234,3 +234,13 @@ def test_a_long_log_is_loaded_in_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     replica = Replica()
     assert list(replica.loading(updates)) == [None] * 20
     assert text_of(replica) == "abcdefghij" * 2
+
+
+def test_a_snapshot_that_does_not_bring_back_all_that_is_known_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    replica = Replica()
+    for update in typed(2):
+        replica.apply(update)
+    assert replica.compact() is not None
+    less, _ = typed(2)
+    monkeypatch.setattr(replica._engine.doc, "get_update", lambda state=None: less)
+    assert replica.compact() is None

@@ -16,6 +16,7 @@ from partyroom.documents.peers import Peers
 from partyroom.errors import StoreError
 from partyroom.http import Address
 from partyroom.protocols import yjs
+from partyroom.storage import Write
 from partyroom.stores.base import Batch
 from partyroom.testing import ManualClock, fetch, settle, visit
 from tests.unit.documents.client import PATH, Client, Notes, Shared, join, present
@@ -299,12 +300,12 @@ async def test_promise_9_what_could_not_be_written_for_good_is_never_said_to_be_
         assert connection is not None
         peers = Peers.of(next(iter(lobby.rooms())))
         for outcome, told in (StoreError("another server has this room"), 0), (None, 1):
-            write: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            peers.acknowledge(connection, yjs.sync_status(b"\x01"), write)
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            peers.acknowledge(connection, yjs.sync_status(b"\x01"), Write(done, lambda: None))
             if outcome is None:
-                write.set_result(None)
+                done.set_result(None)
             else:
-                write.set_exception(outcome)
+                done.set_exception(outcome)
             await ada.read()
             assert ada.received.count(yjs.SyncStatus(b"\x01")) == told
 

@@ -163,11 +163,12 @@ class Lobby:
 
     # -- what a gateway asks -----------------------------------------------------------------------------------------
 
-    async def admit(self, request: Request) -> Admission | Response:
+    async def admit(self, request: Request, *, again: bool = False) -> Admission | Response:
         """Whether a WebSocket may be accepted: the room to join and the request to join it with, or a refusal.
 
         Checks the path, the browser's origin and the caps, then asks ``on_before_connect``. Does not wait for the room
-        to start: clients give up on a slow handshake (PartySocket after 4 s).
+        to start: clients give up on a slow handshake (PartySocket after 4 s). Whoever is in the room already comes
+        ``again``, with another request, and is not counted once more.
         """
         try:
             found = self._route(request)
@@ -179,9 +180,11 @@ class Lobby:
                 asked = await ask(party_class, "on_before_connect", request)
             if isinstance(asked, Response):
                 return self._turned_away(request, asked)
-            self._check_full()
+            if not again:
+                self._check_full()
             room = await self.room(Address(request.party, request.room))
-            if room.limits.connections_per_room is not None and len(room) >= room.limits.connections_per_room:
+            most = room.limits.connections_per_room
+            if not again and most is not None and len(room) >= most:
                 raise Refused(503, "This room is full")
             return Admission(room, asked)
         except Refused as refused:

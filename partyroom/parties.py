@@ -149,12 +149,13 @@ class RoomStub:
         room = await self._lobby.room(self.address)
         return await LocalSocket(room, self._request(path, "GET", headers, b"", user)).open()
 
-    async def admit(self, request: Request) -> Admission:
+    async def admit(self, request: Request, *, again: bool = False) -> Admission:
         """Let in a visitor from outside, as a gateway does: before-hook, origins and caps included. Raises ``Refused``.
 
-        The path of ``request`` is replaced by this room's; all else in it is the visitor's.
+        The path of ``request`` is replaced by this room's; all else in it is the visitor's. Of a visitor who is here
+        already and comes ``again``, with another request, the caps are not asked.
         """
-        admitted = await self._lobby.admit(request.replace(path=self._path))
+        admitted = await self._lobby.admit(request.replace(path=self._path), again=again)
         if isinstance(admitted, Response):
             raise Refused(admitted.status, admitted.body.decode(errors="replace").strip())
         return admitted

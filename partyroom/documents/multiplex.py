@@ -134,18 +134,19 @@ class HocuspocusParty(Party):
                 raise
             self._tell_end(connection, address, _ended(error), opened=False)
 
-    async def _admit(self, connection: Connection, address: str, token: str) -> Admission:
+    async def _admit(self, connection: Connection, address: str, token: str, *, again: bool = False) -> Admission:
         document = hocuspocus.document_name(address)
         asked = await settled(self.on_authenticate(connection, document, token))
         if isinstance(asked, Response):
             raise Refused(asked.status, asked.body.decode(errors="replace").strip())
-        admission: Admission = await self._rooms[document].admit(asked or _with_token(connection.request, token))
+        asked = asked or _with_token(connection.request, token)
+        admission: Admission = await self._rooms[document].admit(asked, again=again)
         return admission
 
     async def _authenticate_again(self, client: _Client, channel: _Channel, token: str) -> None:
         """A new token for an open document: from here on the document's room sees the request that brought it."""
         try:
-            _, request = await self._admit(channel.connection, channel.address, token)
+            _, request = await self._admit(channel.connection, channel.address, token, again=True)
         except Refused as refused:
             if client.channels.pop(channel.address, None) is not None:
                 await channel.leave()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -313,6 +314,16 @@ class TestTokens:
             await ada.read()
             assert one.unsynced == 0
             assert await people(lobby, "one") == 1
+
+    async def test_a_new_token_counts_for_nobody_where_room_and_server_are_full(self, lobby: House) -> None:
+        async with browse(lobby) as ada, browse(lobby) as bob, browse(lobby) as eve:
+            for client in ada, bob, eve:
+                await client.opened("one", "read")
+            lobby.limits = replace(lobby.limits, connections=lobby.connected)
+            await ada["one"].say(hocuspocus.token("write", "4.8.0"))
+            await ada.read()
+            assert ada["one"].received[-1] == hocuspocus.Authenticated(True)
+            assert await people(lobby, "one") == 3
 
     @pytest.mark.parametrize(
         ("token", "reason"), [("expired", "who are you?"), ("blind", "you may not read this document")]

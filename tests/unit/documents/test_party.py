@@ -321,7 +321,14 @@ async def test_promise_9_an_edit_that_does_not_count_is_never_said_to_be_saved(l
         )
 
 
-async def test_promise_9_who_may_write_after_all_and_synchronises_anew_hears_that_it_is_saved() -> None:
+@pytest.mark.parametrize("slow", [False, True])
+async def test_promise_9_who_may_write_after_all_and_synchronises_anew_hears_that_it_is_saved(
+    slow: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if slow:  # each update is applied in steps
+        monkeypatch.setattr("partyroom.protocols.replica.AT_ONCE", 0)
+        monkeypatch.setattr("partyroom.protocols.engine.TURN", 0.0)
+        monkeypatch.setattr("partyroom.documents.live.REST", 0.0)
     clock = ManualClock()
     async with Lobby({"notes": Notes}, clock=clock) as lobby, join(lobby, "?mode=read") as reader:
         await reader.insert(0, "refused at first")

@@ -85,7 +85,7 @@ def command(port: int, user: str, *options: str) -> list[str]:
         "-o",
         "LogLevel=ERROR",
     ]
-    return ["ssh", *quiet, "-o", "IdentityAgent=none", "-p", str(port), *options, "-l", user, "127.0.0.1"]
+    return ["ssh", *options, *quiet, "-o", "IdentityAgent=none", "-p", str(port), "-l", user, "127.0.0.1"]
 
 
 @asynccontextmanager
@@ -184,8 +184,9 @@ async def test_a_key_is_needed_and_there_are_no_more_sessions_than_were_allowed(
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     async with doors(server, tmp_path, room, most=1) as (open_doors, port):
-        said = await _refused(port, ["-o", "PubkeyAuthentication=no", "-o", "BatchMode=yes"], [])
-        assert "Permission denied (publickey)" in said
+        said = await _refused(port, ["-o", "PubkeyAuthentication=no", "-o", "LogLevel=INFO"], [])
+        assert "Permission denied (publickey" in said
+        assert said.count("ssh-keygen -t ed25519") == 1  # and what to do
         await eventually(lambda: open_doors.here == 0)
         async with terminal(port, f"Ada+{room}", key(tmp_path, "a")) as ada:
             await ada.see("online")

@@ -17,7 +17,7 @@ import logging
 import os
 import sys
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakSet
@@ -47,6 +47,8 @@ TICK: Final = 0.05
 """Seconds after which an escape key is one, and not the beginning of a longer sequence."""
 LOGIN: Final = 20
 """Seconds to show a key in."""
+KEYLESS: Final = "A key says who you are here, any of yours: ssh-keygen -t ed25519 makes one. Then come again."
+"""What somebody is told who shows none."""
 SETTLED: Final = 2.0
 """Seconds after which those who came or went have done so."""
 ALIVE: Final = 30
@@ -205,7 +207,7 @@ class Porter(asyncssh.SSHServer):
         self._fingerprint = ""
         self._address = ""
         self._counted = False
-        self._in_session = False
+        self._in_session = self._told = False
         self._user = ""
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -232,7 +234,20 @@ class Porter(asyncssh.SSHServer):
         return False
 
     def kbdint_auth_supported(self) -> bool:
-        """No questions."""
+        """No questions: SSH asks them last, of whoever showed no key, which is where to say what is missing."""
+        return True
+
+    def get_kbdint_challenge(
+        self, username: str, lang: str, submethods: str
+    ) -> bool | tuple[str, str, str, list[tuple[str, bool]]]:
+        """What to do, and nothing to answer (RFC 4256 section 3.2). OpenSSH asks three times, and is told once."""
+        if self._told:
+            return False
+        self._told = True
+        return "", KEYLESS, "en", []
+
+    def validate_kbdint_response(self, username: str, responses: Sequence[str]) -> bool:
+        """Nobody comes in so."""
         return False
 
     def public_key_auth_supported(self) -> bool:

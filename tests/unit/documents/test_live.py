@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 from pycrdt import Doc, Text
 
-from partyroom import Lobby, MemoryStore
+from partyroom import DocumentParty, Lobby, MemoryStore
 from partyroom.documents import live, weigh
 from partyroom.errors import ProtocolError
 from partyroom.http import Address
@@ -224,9 +224,18 @@ async def test_a_room_that_stops_in_the_middle_keeps_what_was_accepted_before(sc
         assert "whole" in str(bob.text)
 
 
-async def test_many_costly_messages_at_once_let_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_many_costly_messages_at_once_let_others_have_their_turn(
+    replaced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("partyroom.documents.party.TURN", -1.0)
-    async with Lobby({"notes": Notes}, clock=ManualClock()) as lobby, join(lobby) as ada:
+    async with Lobby({"notes": Notes}, clock=ManualClock()) as lobby, join(lobby, lineage="") as ada:
+        if replaced:  # then updates are looked at for what they bring back
+            await ada.insert(0, "old")
+            party = next(iter(lobby.rooms())).life.party
+            assert isinstance(party, DocumentParty)
+            await party.replace(yjs.EMPTY_UPDATE)
+            await ada.read()
         doc: Doc[Text] = Doc()
         doc.get("body", type=Text).insert(0, "x")
         turns: list[int] = []

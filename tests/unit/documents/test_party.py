@@ -15,6 +15,7 @@ from partyroom.documents.history import KEPT_UNDER
 from partyroom.documents.peers import Peers
 from partyroom.errors import StoreError
 from partyroom.http import Address
+from partyroom.limits import Limits
 from partyroom.protocols import yjs
 from partyroom.storage import Write
 from partyroom.stores.base import Batch
@@ -537,3 +538,14 @@ async def test_twenty_first_hits_load_the_document_once(lobby: Lobby) -> None:
 def test_limits_of_document_rooms_allow_large_single_frames() -> None:
     assert DocumentParty.limits is not None
     assert DocumentParty.limits.message == 32 * 1024 * 1024
+
+
+async def test_promise_12_a_message_in_pieces_may_be_no_larger_than_one_in_one_piece() -> None:
+    class Small(Notes):
+        limits = Limits(message=1000)
+
+    async with Lobby({"notes": Small}) as lobby, join(lobby) as ada, join(lobby) as bob:
+        await ada.socket.send('y-pk-batch#{"id":"a","type":"start","size":1001,"count":2}')
+        assert ada.socket.transport.ended is not None
+        assert ada.socket.transport.ended.code == 1009
+        assert bob.socket.transport.ended is None

@@ -179,12 +179,14 @@ class Client(Actor):
                 for event in self._protocol.events_received():
                     if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
                         self.hear(str(event.data, "utf-8"))
+                if (goodbye := self._protocol.close_rcvd) and not self.over:
+                    self.hear(goodbye.code)
                 if not self.leaving:
                     self._writer.write(b"".join(self._protocol.data_to_send()))
         except ConnectionError:
             pass
-        goodbye = self._protocol.close_rcvd
-        self.hear(goodbye.code if goodbye else ABORTED)
+        if not self.over:
+            self.hear(ABORTED)
         self._writer.close()
 
     @property
@@ -318,8 +320,9 @@ class Cast:
                 await script.left.wait()
         for party in script.others.values():
             party.say("the end")
-        for one in self._staying():
-            await one.until("the end")
+        for one in self.actors:
+            if not one.leaving:
+                await one.until("the end")
 
     def _staying(self) -> list[Actor]:
         rooms = {name: self._lobby.peek(Address("script", name)) for name in ROOMS}

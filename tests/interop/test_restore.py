@@ -12,6 +12,7 @@ import pytest
 
 from partyroom.client import DocumentClient
 from tests.interop.conftest import StartClient
+from tests.interop.node import NodeClient
 from tests.interop.server import Server
 
 
@@ -44,13 +45,28 @@ async def text(server: Server, room: str) -> str:
 FAMILIES = "y-websocket", "hocuspocus", "@y/websocket", "y-partykit", "y-partyserver", "y-sweet"
 
 
+async def open_in_all(server: Server, room: str, start_client: StartClient) -> list[NodeClient]:
+    """An editor of each family, with the document open."""
+    editors = [await start_client("provider.js", family) for family in FAMILIES]
+    for editor in editors:
+        await editor.call("open", host=server.host, party="main", room=room)
+        await editor.until(lambda seen: seen["synced"])
+    return editors
+
+
+async def write_dots(server: Server, room: str) -> None:
+    """Somebody comes later and writes twenty dots, each of them saved."""
+    async with DocumentClient(server.host, party="main", room=room) as later:
+        await later.synced()
+        for _ in range(20):
+            later.text("body").append(".")
+            await later.saved()
+
+
 async def test_a_deleted_document_stays_away_whoever_still_has_it(
     plain_server: Server, room: str, start_client: StartClient
 ) -> None:
-    editors = [await start_client("provider.js", family) for family in FAMILIES]
-    for editor in editors:
-        await editor.call("open", host=plain_server.host, party="main", room=room)
-        await editor.until(lambda seen: seen["synced"])
+    editors = await open_in_all(plain_server, room, start_client)
     async with DocumentClient(plain_server.host, party="main", room=room) as ours:
         await ours.synced()
         ours.text("body").append("one ")
@@ -65,11 +81,7 @@ async def test_a_deleted_document_stays_away_whoever_still_has_it(
         await editors[0].call("connect")  # it was away, and has not heard of it
     plain_server.restart()
     assert await text(plain_server, room) == ""
-    async with DocumentClient(plain_server.host, party="main", room=room) as later:
-        await later.synced()
-        for _ in range(20):
-            later.text("body").append(".")
-            await later.saved()
+    await write_dots(plain_server, room)
     assert await text(plain_server, room) == "." * 20
 
 
@@ -77,10 +89,7 @@ async def test_a_dump_takes_the_place_of_a_document_that_is_open(
     plain_server: Server, room: str, start_client: StartClient
 ) -> None:
     dump, data = str(plain_server.data.with_suffix(".jsonl")), ("--data", str(plain_server.data))
-    editors = [await start_client("provider.js", family) for family in FAMILIES]
-    for editor in editors:
-        await editor.call("open", host=plain_server.host, party="main", room=room)
-        await editor.until(lambda seen: seen["synced"])
+    editors = await open_in_all(plain_server, room, start_client)
     async with DocumentClient(plain_server.host, party="main", room=room) as ours:
         await ours.synced()
         ours.text("body").append("one ")
@@ -96,9 +105,5 @@ async def test_a_dump_takes_the_place_of_a_document_that_is_open(
             await editor.until(lambda seen: not seen["connected"] or not seen["synced"])
             await editor.call("append", text="to nobody ")
         assert await text(plain_server, room) == "one "
-        async with DocumentClient(plain_server.host, party="main", room=room) as later:
-            await later.synced()
-            for _ in range(20):
-                later.text("body").append(".")
-                await later.saved()
+        await write_dots(plain_server, room)
         assert await text(plain_server, room) == "one " + "." * 20

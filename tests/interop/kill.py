@@ -27,7 +27,7 @@ from tests.interop.pycrdt_client import PycrdtClient
 from tests.interop.server import Server
 
 SAFE = 1.0
-"""Seconds in which what was relayed reaches the disk: ``storage.LINGER`` is 0.05, the rest is for a busy disk."""
+"""Seconds in which what was relayed reaches the disk: ``storage.LINGER`` is 0.1, the rest is for a busy disk."""
 EVERY = 5
 """Milliseconds between two edits of one writer."""
 AHEAD = 50

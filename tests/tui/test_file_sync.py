@@ -114,6 +114,25 @@ async def test_edits_on_both_sides_at_once_are_all_there(desk: Desk) -> None:
         assert all(f"file {turn}\n" in desk.text and f"room {turn}\n" in desk.text for turn in range(20))
 
 
+async def test_a_file_that_is_saved_just_after_ours_has_been_put_there_is_read(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = os.replace
+
+    def overtaken(source: str | Path, target: str | Path) -> None:
+        put(source, target)
+        if target == desk.path and "room" in desk.content:
+            monkeypatch.setattr(os, "replace", put)
+            desk.write("saved\n" + desk.content)
+
+    desk.write("one\n")
+    async with desk.sync():
+        await desk.both("one\n")
+        monkeypatch.setattr(os, "replace", overtaken)
+        desk.other.text("body").append("room\n")
+        await desk.both("saved\none\nroom\n")
+
+
 async def test_what_was_edited_on_either_side_meanwhile_merges_at_the_next_start(desk: Desk) -> None:
     desk.write("one\ntwo\nthree\n")
     async with desk.sync():

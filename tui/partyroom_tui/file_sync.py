@@ -279,7 +279,7 @@ class FileSync:
             raise FileTrouble("it is no plain file")
         if found.st_size > LARGEST:
             raise FileTrouble(f"it has {found.st_size:,} bytes, and {LARGEST:,} is the most that is taken")
-        return _Seen(found.st_ino, found.st_size, found.st_mtime_ns)
+        return _seen(found)
 
     async def _write(self, text: str) -> None:
         """Write a text, unless the file has changed again: then what it has comes first."""
@@ -300,9 +300,10 @@ class FileSync:
         mode = stat.S_IMODE(self.path.stat().st_mode) if found is not None else None
         coming = self._memory.with_suffix(".next")
         self._remember(text, coming)
-        if not _write_text(self.path, text, mode, unless=lambda: self._look() != found):
+        written = _write_text(self.path, text, mode, unless=lambda: self._look() != found)
+        if written is None:
             return False
-        self._seen = self._look()
+        self._seen = written  # and not what is there by now: it may be another's already
         os.replace(coming, self._memory)
         return True
 
@@ -344,8 +345,12 @@ def _read_text(path: Path) -> str:
     return path.read_bytes().decode()
 
 
-def _write_text(path: Path, text: str, mode: int | None, unless: Callable[[], bool] = lambda: False) -> bool:
-    """Put a file with this text in the place of another, in one step."""
+def _seen(found: os.stat_result) -> _Seen:
+    return _Seen(found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+def _write_text(path: Path, text: str, mode: int | None, unless: Callable[[], bool] = lambda: False) -> _Seen | None:
+    """Put a file with this text in the place of another, in one step, and return how it looks; nothing ``unless``."""
     handle, name = mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -353,10 +358,11 @@ def _write_text(path: Path, text: str, mode: int | None, unless: Callable[[], bo
             file.flush()
             os.fsync(file.fileno())
         os.chmod(name, 0o666 & ~_umask() if mode is None else mode)
+        written = _seen(os.stat(name))
         if unless():
-            return False
+            return None
         os.replace(name, path)
-        return True
+        return written
     finally:
         with suppress(FileNotFoundError):
             os.unlink(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from partyroom.cli import app
-from partyroom.cli.target import TargetError, load
+from partyroom.cli.target import TargetError, load, party
 from partyroom.lobby import Lobby
 from partyroom.stores.memory import MemoryStore
 
@@ -133,3 +134,16 @@ class TestWhatItMayNotBe:
         write("slow.py", "raise KeyboardInterrupt\n")
         with pytest.raises(KeyboardInterrupt):
             loaded("slow.py")
+
+
+def test_what_python_has_compiled_is_not_taken_for_code_that_has_changed_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python cannot tell files of one size and second apart, and ``--reload`` is quicker than that."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "quick.py"
+    for word in "begun", "again":
+        file.write_text(f"from partyroom import Party\n\nclass Quick(Party):\n    word = {word!r}\n")
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+        assert party(f"{file}:Quick").__dict__["word"] == word
+    assert not sys.dont_write_bytecode

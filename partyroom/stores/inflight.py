@@ -80,20 +80,23 @@ class Note:
     Both are on the way of every update of a document.
     """
 
-    __slots__ = ("_page", "_subject")
+    __slots__ = ("_lengths", "_names", "_page")
 
     def __init__(self, page: mmap, address: Address, subject: str) -> None:
         self._page = page
         name, what = json.dumps(address).encode(), subject.encode()
-        self._subject = _LENGTHS.pack(len(name), len(what)) + name + what
+        self._lengths = _LENGTHS.pack(len(name), len(what))
+        self._names = name + what
 
     def began(self, data: bytes = b"") -> None:
         """It is under way, with ``data``."""
         if len(data) > LONGEST:
             data = data[:LONGEST]
-        note = _LENGTH.pack(len(data)) + self._subject + data
-        if not self._page.closed:
-            self._page[: len(note)] = note
+        note, page = self._names + data, self._page
+        if not page.closed:
+            # The head comes last: a process that is killed while it writes the rest has begun nothing.
+            page[12 : 12 + len(note)] = note
+            page[:12] = _LENGTH.pack(len(data)) + self._lengths
 
     def ended(self) -> None:
         """It is over, whether well or not."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from ..errors import is_failure
 from ..party import MaybeAwaitable, settled
 from ..room import Room
 
@@ -50,8 +51,8 @@ class Edited:
         self._untold = False
         try:
             await settled(self._hook())
-        except Exception:
+        except BaseException as error:
+            if not is_failure(error):
+                self._untold = True
+                raise
             log.exception("%s: on_edit failed", self._room.address)
-        except BaseException:
-            self._untold = True
-            raise
